@@ -1,0 +1,220 @@
+"""All that is known of one request at decision time: the raw facts that every detector reads.
+
+Facts are raw; classifying them is the detectors' work, so that a changed list can be tried on recorded traffic. Each fact is either a value or
+`Unavailable(reason)`; a fact that does not apply (a form on a page view, say) is None. Every type here encodes to canonical JSON (no floats), so
+that an observation can be written into a record and read back whole.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from geoip.network import Network
+
+SCHEMA = 1
+"""Version of the shape below. A change of meaning or a removed field raises it; a new optional field does not."""
+
+
+class Kind(StrEnum):
+    LANDING = "landing"  # a page view; a click if it carries an ad click id
+    SUBMISSION = "submission"  # a form post; becomes a lead
+
+
+class Unavailable(msgspec.Struct, frozen=True, tag_field="fact", tag="unavailable", gc=False):
+    """A fact that could not be had, and why, in words an operator understands: "redis: timeout"."""
+
+    reason: str
+
+
+class Client(msgspec.Struct, frozen=True, tag_field="fact", tag="client", gc=False):
+    """Who sent the request. Personal (group `network`).
+
+    address  the client's address in its canonical text form, IPv4-mapped IPv6 already unmapped
+    port     source port, or None behind a proxy that does not tell it
+    """
+
+    address: str
+    port: int | None = None
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="fact", tag="request", gc=False):
+    """The request head as received. Personal (group `browser`).
+
+    target    request target as received, bytes decoded as latin-1
+    headers   (name, value) in received order, case and duplicates kept, bytes decoded as latin-1
+    version   HTTP version, "1.1" or "1.0"; "2" where only an access log told of it
+    complete  False where the source knows only some of the headers (an access log, an assess call): what is missing is then no sign of anything
+    ordered   False where something on the way is known to rewrite header order
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    version: str = "1.1"
+    scheme: str = "http"
+    complete: bool = True
+    ordered: bool = True
+
+    def header(self, name: str) -> str | None:
+        """First value of the header `name` (given in lower case), or None."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return None
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """Where the request went, without what is personal: safe to keep in the record.
+
+    path      canonical path (percent-decoded, dot segments resolved)
+    campaign  utm_* values and ad platform parameters (campaignid, adgroupid, creative, keyword, network, placement), each cut at 200 characters
+    """
+
+    host: str
+    path: str
+    campaign: dict[str, str] = {}
+
+
+class Lead(msgspec.Struct, frozen=True, tag_field="fact", tag="lead", gc=False):
+    """A submitted form. Personal (group `person`).
+
+    form    name of the form in the configuration
+    fields  every (name, value) in received order; of a file part the value is its file name
+    roles   values by the role that the configuration maps a field to (email, phone, full_name, company, message, ...); all values of a
+            duplicated field, in order, none empty
+    honeypot  non-empty values found in fields that no person sees
+    """
+
+    form: str
+    fields: tuple[tuple[str, str], ...]
+    roles: dict[str, tuple[str, ...]] = {}
+    honeypot: tuple[str, ...] = ()
+
+    def values(self, role: str) -> tuple[str, ...]:
+        return self.roles.get(role, ())
+
+
+class Session(msgspec.Struct, frozen=True, tag_field="fact", tag="session", gc=False):
+    """The visitor's session.
+
+    kind       "cookie" (signed first-party cookie) or "derived" (daily-keyed hash of site, network and user agent)
+    id         keyed hash, hexadecimal; never the cookie itself
+    age_s      seconds since the session was first seen; 0 when this request starts it
+    landings   page views seen in it, this one included
+    submissions  form posts seen in it, this one included
+    """
+
+    kind: str
+    id: str
+    age_s: int
+    landings: int = 0
+    submissions: int = 0
+
+
+class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A sliding-window counter, this event included: `count` events by `distinct` distinct members (browsers), exact up to a cap of 64."""
+
+    count: int
+    distinct: int
+
+
+class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc=False):
+    """Counters by "<dimension>/<window in seconds>", of this kind of observation only.
+
+    Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of user agent and header shape), session, click, email,
+    phone. Windows: 60, 600, 3600, 86400. A dimension without a value for this observation is absent. The distinct members counted are browsers,
+    except for `browser` and `email`/`phone`, where they are addresses.
+    """
+
+    counts: dict[str, Count]
+
+
+class Click(msgspec.Struct, frozen=True, tag_field="fact", tag="click", gc=False):
+    """An ad click id, and where it was first seen (its seal).
+
+    platform      google, meta, microsoft, tiktok, linkedin, x, pinterest, reddit, snap, yandex
+    parameter     name of the query parameter that carried it: gclid, fbclid, ...
+    digest        keyed hash of the id, hexadecimal
+    length        characters in the id as received
+    seen          how many landings carried it, this one included
+    first_seen_s  seconds since it was first seen; 0 now
+    same_network / same_browser   does this landing come from the network / browser of the first one; None on the first
+    values        distinct values given for this parameter in the one request (more than 1: duplicated parameter)
+    """
+
+    platform: str
+    parameter: str
+    digest: str
+    length: int
+    seen: int = 1
+    first_seen_s: int = 0
+    same_network: bool | None = None
+    same_browser: bool | None = None
+    values: int = 1
+
+
+class RenderToken(msgspec.Struct, frozen=True, tag_field="fact", tag="token", gc=False):
+    """What the signed token that was rendered into the form says.
+
+    state        "missing", "malformed", "forged" (bad signature or another form's), "expired", "valid"
+    age_ms       milliseconds from rendering to submission, -1 where unknown
+    uses         submissions that carried it, this one included; 0 where unknown
+    same_body    an earlier use had the same body (a double click, a retry)
+    same_session / same_network   does the first use share session / network with this one; None where there was none
+    """
+
+    state: str
+    age_ms: int = -1
+    uses: int = 0
+    same_body: bool | None = None
+    same_session: bool | None = None
+    same_network: bool | None = None
+
+
+class Duplicate(msgspec.Struct, frozen=True, tag_field="fact", tag="duplicate", gc=False):
+    """Has this site seen the lead before?
+
+    body_seen     submissions with exactly this content (all fields but our token) in the last 30 days, this one included
+    contact_seen  submissions with this e-mail or phone in the last 30 days, this one included
+    contact_days  whole days since the contact was first seen
+    """
+
+    body_seen: int = 1
+    contact_seen: int = 1
+    contact_days: int = 0
+
+
+class ReverseName(msgspec.Struct, frozen=True, tag_field="fact", tag="reverse", gc=False):
+    """Forward-confirmed reverse DNS, looked up only for clients that claim to be a crawler which publishes no range that holds them.
+
+    name       the PTR name, lower case, without the final dot; "" where there is none
+    confirmed  does the name resolve back to the address
+    """
+
+    name: str
+    confirmed: bool
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False):
+    """One request, as every detector sees it. Times are integer UTC microseconds."""
+
+    kind: Kind
+    site: str
+    at: int
+    page: Page
+    client: Client | Unavailable
+    request: Request
+    network: Network | Unavailable
+    velocity: Velocity | Unavailable
+    session: Session | Unavailable | None = None
+    click: Click | Unavailable | None = None
+    reverse: ReverseName | Unavailable | None = None
+    lead: Lead | Unavailable | None = None
+    token: RenderToken | Unavailable | None = None
+    duplicate: Duplicate | Unavailable | None = None
+
+
+PERSONAL = {"network": "client", "browser": "request", "person": "lead"}
+"""Which fact stands in which group of personal values: kept beside the record, erasable, the record holds a salted digest."""

@@ -1,0 +1,21 @@
+"""What is known of the network an address belongs to."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Network(msgspec.Struct, frozen=True, tag_field="fact", tag="network", gc=False):
+    """Raw facts about a network; deciding what they mean is the detectors' work.
+
+    asn           autonomous system number, or None where no database names one
+    organisation  who announces the network, or None
+    country       ISO 3166-1 alpha-2, upper case, or None
+    labels        published ranges that hold the address, as "kind:name", in the order they were found, for example
+                  ("crawler:googlebot", "hosting:Google Cloud"); kinds are crawler, relay, tor, vpn, hosting, cdn, mobile, reserved
+    """
+
+    asn: int | None = None
+    organisation: str | None = None
+    country: str | None = None
+    labels: tuple[str, ...] = ()
