@@ -8,6 +8,7 @@ that an observation can be written into a record and read back whole.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Client(msgspec.Struct, frozen=True, tag_field="fact", tag="client", gc=Fal
     port: int | None = None
 
 
-class Request(msgspec.Struct, frozen=True, tag_field="fact", tag="request", gc=False):
+class Request(msgspec.Struct, frozen=True, tag_field="fact", tag="request", dict=True):
     """The request head as received. Personal (group `browser`).
 
     target    request target as received, bytes decoded as latin-1
@@ -57,12 +58,14 @@ class Request(msgspec.Struct, frozen=True, tag_field="fact", tag="request", gc=F
     complete: bool = True
     ordered: bool = True
 
+    @cached_property
+    def first(self) -> dict[str, str]:
+        """First value of each header by its name in lower case: built once, read by every detector."""
+        return {name.lower(): value for name, value in reversed(self.headers)}
+
     def header(self, name: str) -> str | None:
         """First value of the header `name` (given in lower case), or None."""
-        for key, value in self.headers:
-            if key.lower() == name:
-                return value
-        return None
+        return self.first.get(name)
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
