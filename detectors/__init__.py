@@ -1,0 +1,32 @@
+"""The detectors, in the order they run, and the one function that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from detectors.observation import Observation
+from detectors.reference import Reference
+from detectors.signal import Signal
+
+Detector = Callable[[Observation, Reference], Iterable[Signal]]
+Failure = tuple[str, str]
+
+DETECTORS: tuple[Detector, ...] = ()
+
+
+def run(
+    obs: Observation, ref: Reference, detectors: tuple[Detector, ...] = DETECTORS
+) -> tuple[list[Signal], list[Failure]]:
+    """Signals of all detectors in their order, and the failures as (detector, error type): ("email", "KeyError").
+
+    A detector that fails loses what it had not yet found, never the verdict: hostile input that trips one of them
+    must not blind the others. The failure is returned, so that the caller counts it and shows it in the verdict.
+    """
+    signals: list[Signal] = []
+    failures: list[Failure] = []
+    for detect in detectors:
+        try:
+            signals += detect(obs, ref)  # what a generator yielded before it failed stays
+        except Exception as error:  # noqa: BLE001 - contained by design, see above
+            failures.append((detect.__module__.removeprefix("detectors."), type(error).__name__))
+    return signals, failures

@@ -1,1 +1,53 @@
-"""The lists, matchers and settings detectors read: immutable, built once per generation, so that detectors stay pure."""
+"""The lists, matchers and settings detectors read: immutable, built once per generation, so that detectors stay pure.
+
+Each list or matcher lives in a module of its own that imports nothing from here, offers `builtin()` and carries
+`content_hash`, the SHA-256 (hexadecimal) of what it holds, so that two machines with the same lists have the same
+generation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class FormSettings:
+    """What the site owner says of one form.
+
+    min_seconds         below this many seconds from rendering to submission a person can hardly have filled it in;
+                        0: not checked
+    expected_countries  ISO 3166-1 alpha-2 codes the leads come from; empty: any
+    """
+
+    min_seconds: int = 3
+    expected_countries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One immutable bundle for all detectors. `with_form` gives the bundle of one form, sharing the lists."""
+
+    form: FormSettings = FormSettings()
+
+    @classmethod
+    def builtin(cls, **overrides: Any) -> Self:
+        """The shipped lists and default settings; `overrides` are fields given by name."""
+        return cls(**overrides)
+
+    def with_form(self, form: FormSettings) -> Self:
+        return replace(self, form=form)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hexadecimal) over the hashes of all lists, by name.
+
+        Settings are not in it, they belong to the configuration's hash.
+        """
+        digest = hashlib.sha256()
+        for field in fields(self):
+            part = getattr(getattr(self, field.name), "content_hash", None)
+            if part is not None:
+                digest.update(f"{field.name}:{part}\n".encode())
+        return digest.hexdigest()
