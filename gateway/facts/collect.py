@@ -1,0 +1,298 @@
+"""Gathers the facts detectors need: one look-up of the network, one wait on the hot state, and reverse DNS where it is worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import ip_address, ip_network
+from typing import Protocol
+
+from detectors.observation import (
+    Click,
+    Client,
+    Count,
+    Duplicate,
+    Kind,
+    Observation,
+    RenderToken,
+    Request,
+    ReverseName,
+    Session,
+    Unavailable,
+    Velocity,
+)
+from gateway.facts.arrival import Arrival
+from gateway.stores.memory import WINDOWS, Hit, Look, Seal, Sealed
+from geoip.network import Network
+
+DAY_S = 86_400
+CLICK_TTL_S = 90 * DAY_S  # an ad platform's own record of a click reaches back 90 days
+LEAD_TTL_S = 30 * DAY_S
+TOKEN_TTL_S = 3 * DAY_S
+SESSION_TTL_S = DAY_S
+UNKNOWN = b"\0" * 8
+
+Result = tuple[Count, ...] | Sealed | Unavailable | None
+Operation = Hit | Seal | Look
+
+
+class HotState(Protocol):
+    async def observe(self, ops: Sequence[Operation], now: int) -> Sequence[Result]: ...
+
+
+ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
+
+
+@lru_cache(maxsize=65_536)
+def places(address: str) -> tuple[str, str]:
+    """The unit that counts as one address and the neighbourhood around it: address and /24 for IPv4, /64 and /48 for IPv6."""
+    ip = ip_address(address)
+    if ip.version == 4:
+        return address, address.rpartition(".")[0]
+    return str(ip_network((int(ip) >> 64 << 64, 64))), str(ip_network((int(ip) >> 80 << 80, 48)))
+
+
+def browser_of(request: Request) -> str:
+    """What stays the same for one browser on one device from request to request; two people with the same phone model share it."""
+    first = request.first
+    return f"{first.get('user-agent', '')}\n{first.get('accept-language', '')}\n{first.get('sec-ch-ua-platform', '')}"
+
+
+class Collector:
+    """Turns an arrival into an observation.
+
+    hash_key  32 bytes; hot state holds hashes keyed with it, never addresses or contacts
+    hot       counters and seals
+    network   address → Network, or Unavailable; a look-up in memory
+    reverse   address → forward-confirmed reverse name; asked only where `wants_reverse(user_agent, network)` says so
+    """
+
+    def __init__(
+        self,
+        hash_key: bytes,
+        hot: HotState,
+        network: Callable[[str], Network | Unavailable],
+        reverse: ReverseLookup,
+        wants_reverse: Callable[[str, Network], bool],
+    ) -> None:
+        self._hash_key = hash_key
+        self._hot = hot
+        self._network = network
+        self._reverse = reverse
+        self._wants_reverse = wants_reverse
+        self._stable = lru_cache(maxsize=65_536)(self._hash)  # addresses and browsers come again; contacts and ids do not
+
+    def _hash(self, text: str) -> bytes:
+        return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16, key=self._hash_key).digest()
+
+    def digest(self, purpose: str, value: str) -> str:
+        """Keyed hash of a personal value, hexadecimal: what records and look-ups hold instead of it."""
+        return self._hash(f"{purpose}\n{value}").hex()
+
+    async def gather(self, arrival: Arrival) -> Observation:
+        client = arrival.client
+        if isinstance(client, Client):
+            network = self._network(client.address)
+            address, prefix = places(client.address)
+        else:
+            network = Unavailable(client.reason)
+            address = prefix = ""
+        plan = _Plan(self, arrival, network, address, prefix)
+        results = await self._hot.observe(plan.ops, arrival.at)
+        reverse: ReverseName | Unavailable | None = None
+        if isinstance(network, Network) and isinstance(client, Client):
+            agent = arrival.request.header("user-agent") or ""
+            if self._wants_reverse(agent, network):
+                reverse = await self._reverse(client.address)
+        return Observation(
+            arrival.kind,
+            arrival.site,
+            arrival.at,
+            arrival.page,
+            client,
+            arrival.request,
+            network,
+            plan.velocity(results),
+            plan.session(results),
+            plan.click(results),
+            reverse,
+            arrival.lead,
+            plan.token(results),
+            plan.duplicate(results),
+        )
+
+
+class _Plan:
+    """The hot-state operations of one observation, and how to read their results back. Places in `ops` are remembered as they are added."""
+
+    __slots__ = ("_arrival", "_browser_mark", "_click_id", "_dimensions", "_first_use", "_marks", "_network_mark", "_session_id", "ops")
+
+    def __init__(self, hashes: Collector, arrival: Arrival, network: Network | Unavailable, address: str, prefix: str) -> None:
+        self._arrival = arrival
+        site = arrival.site
+        kind = arrival.kind
+        scope = f"{site}\n{kind}\n"
+        stable, fresh = hashes._stable, hashes._hash
+        browser = browser_of(arrival.request)
+        browser_mark = self._browser_mark = stable(browser)[:8]
+        ops: list[Operation] = []
+        dimensions: list[str] = []
+        self.ops, self._dimensions = ops, dimensions
+        network_mark = b""
+        if address:
+            address_hash = stable(address)
+            network_mark = stable(prefix)[:8]
+            for name, value in (("address", address), ("prefix", prefix)):
+                dimensions.append(name)
+                ops.append(Hit(stable(f"{scope}{name}\n{value}"), browser_mark))
+            if isinstance(network, Network) and network.asn is not None:
+                dimensions.append("network")
+                ops.append(Hit(stable(f"{scope}network\n{network.asn}"), browser_mark))
+            dimensions.append("browser")
+            ops.append(Hit(stable(f"{scope}browser\n{browser}"), address_hash[:8]))
+        self._network_mark = network_mark
+        self._session_id = self._session_key(hashes, network_mark, browser_mark)
+        if self._session_id:
+            dimensions.append("session")
+            ops.append(Hit(fresh(f"{scope}session\n{self._session_id}"), browser_mark))
+        click = arrival.click
+        self._click_id = ""
+        if click is not None:
+            self._click_id = hashes.digest("click", f"{click.platform}\n{click.value}")
+            dimensions.append("click")
+            ops.append(Hit(fresh(f"{scope}click\n{self._click_id}"), browser_mark))
+        for name, value in arrival.contacts:
+            dimensions.append(name)
+            ops.append(Hit(fresh(f"{scope}{name}\n{value}"), network_mark))
+        self._marks: dict[str, int] = {}
+        if self._session_id:
+            for each in Kind:
+                key = fresh(f"{site}\nsession-{each}\n{self._session_id}")
+                self._mark(f"session-{each}", Seal(key, b"", SESSION_TTL_S) if each is kind else Look(key))
+        if click is not None and kind is Kind.LANDING:
+            self._mark("click", Seal(fresh(f"{site}\nclick-seal\n{self._click_id}"), network_mark + browser_mark, CLICK_TTL_S))
+        if arrival.token is not None and arrival.token.nonce:
+            self._first_use = (
+                (arrival.content or b"")[:8].ljust(8, b"\0")
+                + (fresh(self._session_id)[:8] if self._session_id else UNKNOWN)
+                + (network_mark or UNKNOWN)
+            )
+            self._mark("token", Seal(fresh(f"{site}\ntoken\n{arrival.token.nonce}"), self._first_use, TOKEN_TTL_S))
+        if arrival.content is not None:
+            self._mark("body", Seal(fresh(f"{site}\n{arrival.form}\nbody\n{arrival.content.hex()}"), b"", LEAD_TTL_S))
+            for place, (name, value) in enumerate(arrival.contacts):
+                self._mark(f"contact-{place}", Seal(fresh(f"{site}\ncontact\n{name}\n{value}"), b"", LEAD_TTL_S))
+
+    def _mark(self, name: str, operation: Operation) -> None:
+        self._marks[name] = len(self.ops)
+        self.ops.append(operation)
+
+    def _session_key(self, hashes: Collector, network_mark: bytes, browser_mark: bytes) -> str:
+        arrival = self._arrival
+        if arrival.session_mode == "off":
+            return ""
+        if arrival.cookie is not None:
+            return hashes.digest("session", arrival.cookie[0])
+        if arrival.session_mode == "cookie" or not network_mark:
+            return ""
+        day = arrival.at // (DAY_S * 1_000_000)
+        return hashes.digest("derived", f"{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
+
+    def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
+        counts: dict[str, Count] = {}
+        for dimension, windows in zip(self._dimensions, results, strict=False):
+            if isinstance(windows, Unavailable):
+                return windows
+            for window, count in zip(WINDOWS, windows, strict=True):  # type: ignore[arg-type]  # a Hit answers one Count per window
+                key = f"{dimension}/{window}"
+                known = counts.get(key)
+                if known is None or known.count < count.count:  # several e-mail addresses in one form: the busiest counts
+                    counts[key] = count
+        return Velocity(counts)
+
+    def _sealed(self, name: str, results: Sequence[Result]) -> Sealed | Unavailable | None:
+        place = self._marks.get(name)
+        return None if place is None else results[place]  # type: ignore[return-value]  # a Seal or Look answers Sealed
+
+    def session(self, results: Sequence[Result]) -> Session | Unavailable | None:
+        arrival = self._arrival
+        if arrival.session_mode == "off":
+            return None
+        if not self._session_id:
+            return Unavailable(arrival.client.reason if isinstance(arrival.client, Unavailable) else "no session cookie")
+        counted: list[int] = []
+        first_at = arrival.at
+        for each in Kind:
+            seen = self._sealed(f"session-{each}", results)
+            if isinstance(seen, Unavailable):
+                return seen
+            counted.append(seen.count if seen else 0)
+            if seen:
+                first_at = min(first_at, seen.first_at)
+        if arrival.cookie is not None:
+            first_at = min(first_at, arrival.cookie[1])
+        kind = "cookie" if arrival.cookie is not None else "derived"
+        return Session(kind, self._session_id, _seconds(arrival.at - first_at), counted[0], counted[1])
+
+    def click(self, results: Sequence[Result]) -> Click | Unavailable | None:
+        click = self._arrival.click
+        seal = self._sealed("click", results)
+        if click is None or isinstance(seal, Unavailable):
+            return seal if isinstance(seal, Unavailable) else None
+        length = len(click.value)
+        if seal is None or seal.count <= 1:
+            return Click(click.platform, click.parameter, self._click_id, length, values=click.values)
+        same_network = seal.value[:8] == self._network_mark if self._network_mark else None
+        return Click(
+            click.platform,
+            click.parameter,
+            self._click_id,
+            length,
+            seal.count,
+            _seconds(self._arrival.at - seal.first_at),
+            same_network,
+            seal.value[-8:] == self._browser_mark,
+            click.values,
+        )
+
+    def token(self, results: Sequence[Result]) -> RenderToken | Unavailable | None:
+        token = self._arrival.token
+        if token is None:
+            return None
+        age_ms = max(0, self._arrival.at - token.issued_us) // 1000 if token.issued_us else -1
+        seal = self._sealed("token", results)
+        if isinstance(seal, Unavailable):
+            return seal
+        if seal is None or seal.count <= 1:
+            return RenderToken(token.state, age_ms, 1 if seal else 0)
+        first, mine = seal.value, self._first_use
+        return RenderToken(
+            token.state,
+            age_ms,
+            seal.count,
+            first[:8] == mine[:8],
+            _same(first[8:16], mine[8:16]),
+            _same(first[16:], mine[16:]),
+        )
+
+    def duplicate(self, results: Sequence[Result]) -> Duplicate | Unavailable | None:
+        body = self._sealed("body", results)
+        if body is None or isinstance(body, Unavailable):
+            return body
+        seen, first_at = 1, self._arrival.at
+        for place in range(len(self._arrival.contacts)):
+            contact = self._sealed(f"contact-{place}", results)
+            if isinstance(contact, Unavailable):
+                return contact
+            if contact:
+                seen, first_at = max(seen, contact.count), min(first_at, contact.first_at)
+        return Duplicate(body.count, seen, _seconds(self._arrival.at - first_at) // DAY_S)
+
+
+def _same(first: bytes, mine: bytes) -> bool | None:
+    return None if UNKNOWN in (first, mine) else first == mine
+
+
+def _seconds(microseconds: int) -> int:
+    return max(0, microseconds) // 1_000_000
