@@ -1,0 +1,29 @@
+.PHONY: run test bench bench-detection lint lock docs
+
+run:            ## the example site with the gateway in front of it; Ctrl-C stops both
+	@.ci/setup run
+	@.venv/bin/python examples/run.py
+
+test:           ## lint, types and every test
+	@.ci/setup test
+	@$(MAKE) --no-print-directory lint
+	@.venv/bin/python -m pytest -q
+
+lint:
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+
+bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohttp; then the stages; then detection
+	@.ci/setup bench
+	@.venv/bin/python bench/proxy.py
+	@.venv/bin/python bench/stages.py
+	@.venv/bin/python bench/detection.py
+
+docs:           ## rewrite the generated reference
+	@.venv/bin/python docs/generate.py
+
+lock:           ## pin every dependency with its hashes
+	@.venv/bin/python -m pip install --quiet uv
+	@.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra build -o .ci/requirements.txt
+	@.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev -o .ci/requirements-dev.txt
