@@ -19,7 +19,9 @@ SHOWN = ("X-Lead-Verdict", "X-Lead-Quality", "X-Lead-Ivt", "X-Lead-Reasons", "X-
 
 
 def page(name: str) -> web.Response:
-    return web.Response(text=(PAGES / name).read_text("utf-8"), content_type="text/html", headers={"Cache-Control": "no-cache"})
+    return web.Response(
+        text=(PAGES / name).read_text("utf-8"), content_type="text/html", headers={"Cache-Control": "no-cache"}
+    )
 
 
 async def offer(_: web.Request) -> web.Response:
@@ -45,10 +47,17 @@ async def inbox(request: web.Request) -> web.Response:
     columns = ("at", "full_name", "email", "phone", "message", *SHOWN)
     head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in columns)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(row.get(name, ''))}</td>" for name in columns) + "</tr>" for row in request.app[INBOX]
+        "<tr>" + "".join(f"<td>{html.escape(row.get(name, ''))}</td>" for name in columns) + "</tr>"
+        for row in request.app[INBOX]
     )
     empty = "" if rows else "<p>Nothing yet. Send the form on <a href=/offer>the offer page</a>.</p>"
-    text = (PAGES / "inbox.html").read_text("utf-8").replace("{{head}}", head).replace("{{rows}}", rows).replace("{{empty}}", empty)
+    text = (
+        (PAGES / "inbox.html")
+        .read_text("utf-8")
+        .replace("{{head}}", head)
+        .replace("{{rows}}", rows)
+        .replace("{{empty}}", empty)
+    )
     return web.Response(text=text, content_type="text/html")
 
 
@@ -75,4 +84,6 @@ def app() -> web.Application:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, default=9000)
-    web.run_app(app(), host="127.0.0.1", port=arguments.parse_args().port, print=None, access_log=None, handle_signals=True)
+    web.run_app(
+        app(), host="127.0.0.1", port=arguments.parse_args().port, print=None, access_log=None, handle_signals=True
+    )

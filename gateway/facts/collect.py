@@ -81,7 +81,9 @@ class Collector:
         self._network = network
         self._reverse = reverse
         self._wants_reverse = wants_reverse
-        self._stable = lru_cache(maxsize=65_536)(self._hash)  # addresses and browsers come again; contacts and ids do not
+        self._stable = lru_cache(maxsize=65_536)(
+            self._hash
+        )  # addresses and browsers come again; contacts and ids do not
 
     def _hash(self, text: str) -> bytes:
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16, key=self._hash_key).digest()
@@ -126,9 +128,21 @@ class Collector:
 class _Plan:
     """The hot-state operations of one observation, and how to read their results back. Places in `ops` are remembered as they are added."""
 
-    __slots__ = ("_arrival", "_browser_mark", "_click_id", "_dimensions", "_first_use", "_marks", "_network_mark", "_session_id", "ops")
+    __slots__ = (
+        "_arrival",
+        "_browser_mark",
+        "_click_id",
+        "_dimensions",
+        "_first_use",
+        "_marks",
+        "_network_mark",
+        "_session_id",
+        "ops",
+    )
 
-    def __init__(self, hashes: Collector, arrival: Arrival, network: Network | Unavailable, address: str, prefix: str) -> None:
+    def __init__(
+        self, hashes: Collector, arrival: Arrival, network: Network | Unavailable, address: str, prefix: str
+    ) -> None:
         self._arrival = arrival
         site = arrival.site
         kind = arrival.kind
@@ -171,7 +185,9 @@ class _Plan:
                 key = fresh(f"{site}\nsession-{each}\n{self._session_id}")
                 self._mark(f"session-{each}", Seal(key, b"", SESSION_TTL_S) if each is kind else Look(key))
         if click is not None and kind is Kind.LANDING:
-            self._mark("click", Seal(fresh(f"{site}\nclick-seal\n{self._click_id}"), network_mark + browser_mark, CLICK_TTL_S))
+            self._mark(
+                "click", Seal(fresh(f"{site}\nclick-seal\n{self._click_id}"), network_mark + browser_mark, CLICK_TTL_S)
+            )
         if arrival.token is not None and arrival.token.nonce:
             self._first_use = (
                 (arrival.content or b"")[:8].ljust(8, b"\0")
@@ -207,7 +223,9 @@ class _Plan:
             for window, count in zip(WINDOWS, windows, strict=True):  # type: ignore[arg-type]  # a Hit answers one Count per window
                 key = f"{dimension}/{window}"
                 known = counts.get(key)
-                if known is None or known.count < count.count:  # several e-mail addresses in one form: the busiest counts
+                if (
+                    known is None or known.count < count.count
+                ):  # several e-mail addresses in one form: the busiest counts
                     counts[key] = count
         return Velocity(counts)
 
@@ -220,7 +238,9 @@ class _Plan:
         if arrival.session_mode == "off":
             return None
         if not self._session_id:
-            return Unavailable(arrival.client.reason if isinstance(arrival.client, Unavailable) else "no session cookie")
+            return Unavailable(
+                arrival.client.reason if isinstance(arrival.client, Unavailable) else "no session cookie"
+            )
         counted: list[int] = []
         first_at = arrival.at
         for each in Kind:

@@ -11,7 +11,9 @@ import aiodns
 from detectors.observation import ReverseName, Unavailable
 
 CACHE_SIZE = 4096
-FAILURE_TTL_S = 60.0  # a resolver that failed is asked again after a minute, so that a flood of claims is not a flood of queries
+FAILURE_TTL_S = (
+    60.0  # a resolver that failed is asked again after a minute, so that a flood of claims is not a flood of queries
+)
 ANSWER_TTL_S = 3600.0  # operators move crawlers by the week, not by the minute
 
 
@@ -58,7 +60,9 @@ class ReverseDns:
             pointers = await self._resolver.query_dns(ip.reverse_pointer, "PTR")
         except aiodns.error.DNSError as error:
             return _failure(error) or ReverseName("", False)
-        names = [record.data.dname for record in pointers.answer if hasattr(record.data, "dname")][:4]  # more than four names is noise
+        names = [record.data.dname for record in pointers.answer if hasattr(record.data, "dname")][
+            :4
+        ]  # more than four names is noise
         for name in names:
             try:
                 found = await self._resolver.query_dns(name, "A" if ip.version == 4 else "AAAA")
@@ -67,7 +71,9 @@ class ReverseDns:
                 if failure is not None:
                     return failure
                 continue
-            if any(ipaddress.ip_address(record.data.addr) == ip for record in found.answer if hasattr(record.data, "addr")):
+            if any(
+                ipaddress.ip_address(record.data.addr) == ip for record in found.answer if hasattr(record.data, "addr")
+            ):
                 return ReverseName(name.rstrip(".").lower(), True)
         return ReverseName(names[0].rstrip(".").lower() if names else "", False)
 
