@@ -11,8 +11,9 @@ class Network(msgspec.Struct, frozen=True, tag_field="fact", tag="network", gc=F
     asn           autonomous system number, or None where no database names one
     organisation  who announces the network, or None
     country       ISO 3166-1 alpha-2, upper case, or None
-    labels        published ranges that hold the address, as "kind:name", in the order they were found, for example
-                  ("crawler:googlebot", "hosting:Google Cloud"); kinds are crawler, relay, tor, vpn, hosting, cdn, mobile, reserved
+    labels        published ranges that hold the address, as "kind:name", strongest statement first, for example
+                  ("crawler:googlebot", "hosting:Google Cloud"); kinds are reserved, crawler, fetcher, monitor, relay,
+                  tor, vpn, proxy, hosting, cdn, mobile
     """
 
     asn: int | None = None

@@ -1,0 +1,92 @@
+"""Address in, network facts out: published ranges and any number of MMDB files, behind one bounded cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
+
+from geoip.errors import GeoipError
+from geoip.mmdb import Database, Facts
+from geoip.network import Network
+from geoip.published import KINDS, builtin
+from geoip.ranges import V4_BITS, V6_BITS, LabelledRange, Ranges
+
+CACHE_SIZE = 65_536
+"""Addresses remembered: about 20 MB when full. Visitors come back within minutes, so a larger cache gains nothing."""
+
+_RANK = {kind: place for place, kind in enumerate(KINDS)}
+
+
+class NetworkReader:
+    """Built once per generation; look-ups do no I/O (databases are mapped into memory) and may run in any thread.
+
+    mmdb_paths  MMDB files; where several know a fact, the first one named wins
+    ranges      labelled ranges instead of the published ones
+    cache_size  addresses remembered
+    Raises GeoipError, naming the file and the remedy, where a database is absent, damaged or not a database.
+    """
+
+    def __init__(
+        self,
+        mmdb_paths: Sequence[str | Path] = (),
+        *,
+        ranges: Iterable[LabelledRange] | None = None,
+        cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self.databases = tuple(Database(path) for path in mmdb_paths)
+        self.ranges = Ranges(builtin() if ranges is None else ranges, order=KINDS)
+        self.lookup = lru_cache(maxsize=cache_size)(self._lookup)
+        """`lookup(address) -> Network`, see `_lookup`; remembers the last `cache_size` addresses."""
+
+    def _lookup(self, address: str) -> Network:
+        """Facts about the network of `address` (IPv4 or IPv6 text form, no zone, no brackets).
+
+        Labels are ordered by what they mean: crawler, fetcher, monitor, relay, tor, vpn, proxy, hosting, cdn, mobile.
+        An address that is not public carries only its "reserved:…" label. Raises GeoipError for what is no address
+        and for a database that turns out to be damaged; callers record that as an unavailable fact.
+        """
+        try:
+            if ":" in address:
+                packed, bits = inet_pton(AF_INET6, address), V6_BITS
+            else:
+                packed, bits = inet_pton(AF_INET, address), V4_BITS
+        except (OSError, ValueError) as error:
+            raise GeoipError("not an IP address") from error
+        value = int.from_bytes(packed)
+        if bits == V6_BITS and value >> 32 == 0xFFFF:  # IPv4-mapped: speak of the IPv4 address
+            value, bits = value & 0xFFFFFFFF, V4_BITS
+            address = address if not self.databases else ".".join(map(str, packed[12:]))
+        labels = self.ranges.find(value, bits)
+        if labels and labels[0].startswith("reserved:"):
+            return Network(labels=labels[:1])
+        if not self.databases:
+            return Network(labels=labels)
+        return _merge([database.find(address) for database in self.databases], labels)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hexadecimal) of the ranges and of each database's type, build time and size."""
+        digest = hashlib.sha256(self.ranges.content_hash.encode())
+        for database in self.databases:
+            digest.update(f"\n{database.identity}".encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        self.lookup.cache_clear()
+        for database in self.databases:
+            database.close()
+
+
+def _merge(found: list[Facts], labels: tuple[str, ...]) -> Network:
+    asn = organisation = country = None
+    for facts in found:
+        if asn is None and facts.asn is not None:
+            asn, organisation = facts.asn, facts.organisation
+        organisation = organisation or facts.organisation
+        country = country or facts.country
+        named = {label.partition(":")[0] for label in labels}
+        labels += tuple(label for label in facts.labels if label.partition(":")[0] not in named)
+    return Network(asn, organisation, country, tuple(sorted(labels, key=lambda label: _RANK[label.partition(":")[0]])))
