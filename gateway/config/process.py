@@ -1,0 +1,303 @@
+"""Settings of the whole process: where it listens, what it keeps, and every bound."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+from gateway.config.values import (
+    Address,
+    AddressRange,
+    Flag,
+    ListenAddress,
+    Seconds,
+    Section,
+    Size,
+    Whole,
+    later,
+    one_or_many,
+    refuse,
+)
+
+
+class Listener(Section):
+    """One address visitors connect to."""
+
+    address: ListenAddress = Field(
+        description="Address and port, for example `0.0.0.0:8080`. IPv6 in brackets: `[::]:8080`."
+    )
+
+
+class Admin(Section):
+    """The console and API for the people who run and use Leadgate. Never for visitors."""
+
+    listen: ListenAddress = Field(
+        default=Address("127.0.0.1", 8081),
+        description=(
+            "Address and port of the admin listener. The default can be reached from this machine only; any "
+            "other address needs a token."
+        ),
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "File that holds the first API token, alone on one line. The environment variable "
+            "`LEADGATE_ADMIN_TOKEN` does the same and wins."
+        ),
+    )
+
+
+class Keys(Section):
+    """The keys that sign cookies and tokens and encrypt stored leads."""
+
+    directory: str = Field(
+        default="var/keys",
+        min_length=1,
+        description=(
+            "Directory of the key files, made at first start. Back it up: without it stored leads cannot be "
+            "read. A relative path counts from this file."
+        ),
+    )
+
+
+class GeoIp(Section):
+    """Where addresses come from."""
+
+    database: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(one_or_many)] = Field(
+        default=("builtin",),
+        min_length=1,
+        max_length=8,
+        description=(
+            "`builtin`, or the path of an MMDB file, or a list of them; for each fact the first that knows "
+            "the address answers."
+        ),
+    )
+
+
+class Limits(Section):
+    """What one request, one address and all visitors together may take.
+
+    They keep memory bounded and slow attackers from holding connections.
+    """
+
+    header_bytes: Size = Field(
+        default=32 * 1024,
+        description=(
+            "Largest request head in bytes. Larger gets 431. Browsers stay below 8 KiB unless a site sets many cookies."
+        ),
+    )
+    header_count: Whole = Field(
+        default=128,
+        ge=16,
+        le=10_000,
+        description="Most header lines in a request. More get 431. Browsers send about 20.",
+    )
+    target_bytes: Size = Field(
+        default=8 * 1024,
+        description=(
+            "Longest path and query in bytes. Longer gets 414. Ad landing URLs with every parameter stay below 2 KiB."
+        ),
+    )
+    header_timeout_s: Seconds = Field(
+        default=10.0, description="Seconds a client has to send the whole head. Then the connection is closed (408)."
+    )
+    body_timeout_s: Seconds = Field(
+        default=120.0,
+        description=(
+            "Seconds a client has to send the whole body of a form. Then 408. Generous, because phones on bad "
+            "networks are real customers."
+        ),
+    )
+    body_min_rate: Whole = Field(
+        default=500,
+        ge=0,
+        description=(
+            "Slowest body in bytes per second, averaged after the first 10 seconds; 0 switches the check off. "
+            "Below it 408: nobody real is that slow for long."
+        ),
+    )
+    keepalive_timeout_s: Seconds = Field(
+        default=75.0, description="Seconds an idle connection is kept for the visitor's next request."
+    )
+    connections: Whole = Field(
+        default=4096,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Most connections from visitors at a time. Further ones wait in the system's queue. Each takes "
+            "two of the process's file descriptors."
+        ),
+    )
+    connections_per_address: Whole = Field(
+        default=256,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Most connections from one address at a time. Above it 503. Whole offices and mobile carriers "
+            "share an address: keep it high. Trusted proxies are exempt."
+        ),
+    )
+    in_flight_bytes: Size = Field(
+        default=256 * 1024**2,
+        description="Most bytes of bodies held in memory for all requests together. Above it new bodies wait.",
+    )
+    max_body: Size = Field(
+        default=32 * 1024**2,
+        description=(
+            "Largest form body that is stored and judged. Larger: 413 in `enforce`, otherwise passed on as "
+            "undecided. Other requests stream and have no limit."
+        ),
+    )
+    form_fields: Whole = Field(
+        default=512, ge=1, le=10_000, description="Most fields in a form. More make the submission undecided."
+    )
+    form_parts: Whole = Field(
+        default=128, ge=1, le=10_000, description="Most parts in a multipart form. More make the submission undecided."
+    )
+    form_depth: Whole = Field(
+        default=16, ge=1, le=64, description="Deepest nesting in a JSON form. Deeper makes the submission undecided."
+    )
+
+
+class UpstreamLimits(Section):
+    """Patience with the origin."""
+
+    connect_timeout_s: Seconds = Field(
+        default=5.0,
+        description=(
+            "Seconds to reach the origin, TLS included. Then the visitor sees a 502 page, and a form "
+            "submission is kept."
+        ),
+    )
+    head_timeout_s: Seconds = Field(
+        default=60.0, description="Seconds from the end of the request to the head of the answer. Then 504."
+    )
+    idle_timeout_s: Seconds = Field(
+        default=300.0,
+        description=(
+            "Seconds without a byte in the middle of an answer, after which it is cut off. Long, because "
+            "event streams pause."
+        ),
+    )
+    pool_size: Whole = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description=(
+            "Idle connections kept to each origin. More means fewer new handshakes under load and more open "
+            "connections at the origin."
+        ),
+    )
+
+
+class Rules(Section):
+    """The operator's own rules over the shipped ones."""
+
+    directory: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Directory of YAML files that are merged over the shipped packs: other weights, thresholds, "
+            "composites. Left out: the shipped packs as they are."
+        ),
+    )
+
+
+class Reviewer(Section):
+    """Who looks at held leads. `enforce` needs one, because a held lead that nobody sees is a lost one."""
+
+    email: str = Field(
+        pattern=r"^[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+$",
+        max_length=254,
+        description=(
+            "E-mail address of the person or team. Shown to operators and in reports; leads held for more "
+            "than a day are reported there."
+        ),
+    )
+    name: str | None = Field(default=None, min_length=1, max_length=200, description="Name to show beside it.")
+
+
+class Passport(Section):
+    """A signed statement with each forwarded submission (`X-Lead-Passport`), which tells the receiver its way."""
+
+    enabled: Flag = Field(
+        default=False,
+        description=(
+            "Send it. Off by default: it costs a signature for each submission and helps only receivers that check it."
+        ),
+    )
+
+
+class Log(Section):
+    """The program's own log, on standard error, one JSON object a line, personal values masked."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is written."
+    )
+
+
+class Dns(Section):
+    """Reverse look-ups, which confirm that a crawler is who it says it is."""
+
+    enabled: Flag = Field(
+        default=True, description="Ask DNS. Off: crawlers are verified by their published address ranges only."
+    )
+    servers: tuple[AddressRange, ...] = Field(
+        default=(), max_length=8, description="Addresses of the name servers to ask. Empty: those of the machine."
+    )
+    deadline_ms: Whole = Field(
+        default=250,
+        ge=1,
+        le=10_000,
+        description=(
+            "Milliseconds a decision waits for DNS. Then it is taken without, and says so. Only visitors that "
+            "claim to be a crawler wait at all."
+        ),
+    )
+
+
+def _state(value: Any) -> str:
+    if value == "memory://":
+        return "memory://"
+    if isinstance(value, str) and value.startswith(("redis:", "rediss:", "redis+")):
+        raise later("shared state in Redis", "write memory:// and run one process")
+    raise refuse("this is not a state this version knows", "write memory://")
+
+
+def _store(value: Any) -> str:
+    if isinstance(value, str) and value.startswith(("postgres:", "postgresql:", "postgresql+")):
+        raise later("a PostgreSQL store", "write sqlite:///var/leadgate.db and run one process")
+    if not isinstance(value, str) or not value.startswith("sqlite:"):
+        raise refuse(
+            "this is not a store this version knows",
+            "write sqlite:///var/leadgate.db (a path from this file) or sqlite:////srv/leadgate.db (an absolute one)",
+        )
+    path = value.removeprefix("sqlite:///")
+    if path == value or not path.strip("/"):
+        raise refuse(
+            f'"{value}" names no file',
+            "write sqlite:///var/leadgate.db (a path from this file) or sqlite:////srv/leadgate.db (an absolute one)",
+        )
+    if ":memory:" in path or "?" in path or "#" in path:
+        raise refuse(
+            f'"{value}" is not a plain file', "write sqlite:/// and a path: submissions must survive a restart"
+        )
+    return value
+
+
+def _workers(value: Any) -> int:
+    if value == 1 and not isinstance(value, bool):
+        return 1
+    if isinstance(value, int) and value > 1:
+        raise later(
+            "more than one worker",
+            "write workers: 1 or leave it out; several need a shared state and store, which come later",
+        )
+    raise refuse("the number of workers must be 1", "write workers: 1 or leave it out")
+
+
+StateUrl = Annotated[str, PlainValidator(_state), WithJsonSchema({"const": "memory://"})]
+StoreUrl = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "pattern": "^sqlite:///"})]
+Workers = Annotated[int, PlainValidator(_workers), WithJsonSchema({"const": 1})]

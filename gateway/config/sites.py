@@ -1,0 +1,275 @@
+"""Settings of one site: its origin, its landing pages, its forms."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.config.lists import Country
+from gateway.config.values import (
+    HostName,
+    Names,
+    OriginUrl,
+    Path,
+    PathPattern,
+    Percent,
+    Section,
+    Size,
+    Slug,
+    Whole,
+    later,
+    one_or_many,
+    pattern_regex,
+    refuse,
+)
+from gateway.model import Mode
+
+
+class Roles(Section):
+    """Which field of the form holds what. A role left out is not judged; a role may name several fields."""
+
+    email: Names = Field(default=(), description="E-mail address.")
+    phone: Names = Field(default=(), description="Telephone number.")
+    full_name: Names = Field(default=(), description="Name in one field.")
+    first_name: Names = Field(default=(), description="Given name.")
+    last_name: Names = Field(default=(), description="Family name.")
+    company: Names = Field(default=(), description="Company.")
+    job_title: Names = Field(default=(), description="Position in the company.")
+    website: Names = Field(default=(), description="Web address the visitor gives.")
+    message: Names = Field(default=(), description="Free text.")
+    street: Names = Field(default=(), description="Street and number.")
+    city: Names = Field(default=(), description="Town.")
+    region: Names = Field(default=(), description="State or region.")
+    postal_code: Names = Field(default=(), description="Postal code.")
+    country: Names = Field(default=(), description="Country the visitor gives.")
+
+    def mapping(self) -> dict[str, tuple[str, ...]]:
+        """Field names by role, roles without a field left out, in the order above."""
+        return {role: names for role in type(self).model_fields if (names := getattr(self, role))}
+
+
+class Match(Section):
+    """Which requests are this form, where several forms share a path."""
+
+    method: Literal["POST", "PUT", "PATCH"] = Field(default="POST", description="Request method.")
+    path: Path = Field(description="Path the form is sent to.")
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=8,
+        description="Fields and the values they must have, for example `{action: quote_form}`. All must agree.",
+    )
+
+
+class Success(Section):
+    """How to tell that the origin took the lead. All that is given must agree."""
+
+    status: Annotated[tuple[Annotated[Whole, Field(ge=200, le=399)], ...], BeforeValidator(one_or_many)] = Field(
+        default=(200, 201, 202, 204, 302, 303), min_length=1, description="Status codes that mean success."
+    )
+    location: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description=(
+            "Where a redirect must lead, `*` for any characters: `/thanks*`. For origins that redirect back "
+            "to the form on errors."
+        ),
+    )
+    body: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description=(
+            "Text that the answer must contain, `*` for any characters. For origins that answer 200 with errors."
+        ),
+    )
+
+    def accepts(self, status: int, location: str | None, body: str) -> bool:
+        """Whether an answer means that the origin took the lead.
+
+        location  value of the header, or None
+        body      the beginning of the answer's body, decoded
+        """
+        if status not in self.status:
+            return False
+        if self.location is not None and not re.fullmatch(pattern_regex(self.location), location or "", re.DOTALL):
+            return False
+        return self.body is None or re.fullmatch(pattern_regex(f"*{self.body}*"), body, re.DOTALL) is not None
+
+
+def _on_accept(value: Any) -> Any:
+    if value == "capture":
+        raise later("on_accept: capture", "write on_accept: forward or leave it out; the origin then takes the lead")
+    return value
+
+
+class Form(Section):
+    """One form whose submissions are stored, judged and forwarded."""
+
+    name: Slug = Field(description="Short name in small letters, digits and dashes; stands in records and reports.")
+    path: Path | None = Field(
+        default=None,
+        description=(
+            "Path the form is sent to by POST, without query. Give this or `match`. Forms are tried in file order."
+        ),
+    )
+    match: Match | None = Field(default=None, description="Finer rule, where several forms share a path.")
+    fields: Roles = Field(
+        default_factory=Roles,
+        description=(
+            "Which field holds the e-mail address, the telephone number and so on: what is not named here "
+            "cannot be judged."
+        ),
+    )
+    honeypot: Names = Field(
+        default=(),
+        description="Fields that people do not see and only programs fill in. Any value there rejects the submission.",
+    )
+    success: Success = Field(default_factory=Success, description="How to tell that the origin took the lead.")
+    responses: Literal["html", "json", "redirect"] = Field(
+        default="html",
+        description=(
+            "How Leadgate itself answers this form when it does not forward: a page, JSON for scripts, or a "
+            "redirect to `thank_you`."
+        ),
+    )
+    on_accept: Annotated[Literal["forward"], BeforeValidator(_on_accept)] = Field(
+        default="forward", description="What happens to an accepted submission: it goes to the origin."
+    )
+    on_review: Literal["hold", "forward"] = Field(
+        default="hold",
+        description=(
+            "In `enforce`, what happens to an uncertain submission: `hold` thanks the visitor and waits for a "
+            "person, `forward` passes it on with its score."
+        ),
+    )
+    thank_you: Path | None = Field(
+        default=None,
+        description=(
+            "Page a visitor is sent to whose submission is held, where `responses` is `redirect`. It should "
+            "carry no conversion tag."
+        ),
+    )
+    render_token: Literal["auto", "off"] = Field(
+        default="auto",
+        description=(
+            "`auto` adds a hidden signed token to the page with the form, which tells how long filling it in "
+            "took. Pages that shared caches may keep are left alone."
+        ),
+    )
+    min_seconds: Annotated[float, Field(strict=True, ge=0, le=600)] = Field(
+        default=3.0,
+        description=(
+            "Seconds below which nobody can have filled in this form; faster is a sign of a program. Lower it "
+            "for a form with one field. 0 switches the check off."
+        ),
+    )
+    expected_countries: Annotated[tuple[Country, ...], BeforeValidator(one_or_many)] = Field(
+        default=(),
+        description=(
+            "Countries customers come from, two letters each (ISO 3166). Others are a sign, never a reason to "
+            "reject. Empty: anywhere."
+        ),
+    )
+    review_below: Percent | None = Field(
+        default=None,
+        description="Quality (0-100) below which a submission is reviewed. Left out: the threshold of the rule pack.",
+    )
+    max_body: Size | None = Field(
+        default=None, description="Largest body of this form in bytes. Left out: `limits.max_body`."
+    )
+
+    @model_validator(mode="after")
+    def _stands_somewhere(self) -> Form:
+        if (self.path is None) == (self.match is None):
+            what = "neither path nor match is given" if self.path is None else "path and match are both given"
+            raise refuse(what, "give path: /lead, or match: {path: /lead, fields: {…}} where forms share a path")
+        return self
+
+    @property
+    def route(self) -> Match:
+        """The matching rule, however it was written."""
+        return self.match or Match(path=self.path or "/")
+
+
+class LandingPage(Section):
+    """Pages whose visits are judged."""
+
+    path: PathPattern = Field(
+        description=(
+            "Path, `*` for any characters: `/offer*`. The query is not compared. The first entry that matches counts."
+        ),
+    )
+    review_below: Percent | None = Field(
+        default=None,
+        description=(
+            "Quality (0-100) below which a visit is flagged for review. Left out: the threshold of the rule pack."
+        ),
+    )
+
+
+def _beacon_level(value: Any) -> Any:
+    if value in ("minimal", "full"):
+        raise later(f"beacon level {value}", "write level: server-only or leave it out")
+    return value
+
+
+def _beacon_embed(value: Any) -> Any:
+    if value == "manual":
+        raise later("embed: manual", "leave it out: at level server-only nothing is embedded")
+    return value
+
+
+class Beacon(Section):
+    """The script in the visitor's browser."""
+
+    level: Annotated[Literal["server-only"], BeforeValidator(_beacon_level)] = Field(
+        default="server-only", description="How much the browser is asked: nothing."
+    )
+    embed: Annotated[Literal["auto"], BeforeValidator(_beacon_embed)] = Field(
+        default="auto", description="How the script gets into pages. Without effect at level `server-only`."
+    )
+
+
+class Site(Section):
+    """One web site behind the gateway."""
+
+    name: Slug = Field(description="Short name in small letters, digits and dashes; stands in records and reports.")
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(one_or_many)] = Field(
+        default=(),
+        max_length=1000,
+        description="Host names it answers for, without port. Left out: any host that no other site names.",
+    )
+    origin: OriginUrl = Field(
+        description=(
+            "The web server behind it: http or https, host and port, no path. `LEADGATE_ORIGIN` in the "
+            "environment overrides it where there is one site."
+        ),
+    )
+    origin_ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "PEM file of the certificate authority an https origin is checked against. Left out: those the "
+            "system trusts."
+        ),
+    )
+    mode: Mode = Field(
+        default=Mode.MONITOR,
+        description=(
+            "`monitor` judges and records, visitors notice nothing; `tag` also tells the origin in `X-Lead-*` "
+            "headers; `enforce` also holds and declines. Begin with monitor."
+        ),
+    )
+    session: Literal["cookie", "derived", "off"] = Field(
+        default="derived",
+        description=(
+            "How visits are joined: a signed first-party cookie, a hash of site, network and browser that "
+            "changes daily (no cookie), or not at all."
+        ),
+    )
+    beacon: Beacon = Field(default_factory=Beacon, description="The script in the visitor's browser.")
+    landing_pages: tuple[LandingPage, ...] = Field(default=(), max_length=1000, description="Pages that ads lead to.")
+    forms: tuple[Form, ...] = Field(default=(), max_length=1000, description="Forms that bring leads.")
