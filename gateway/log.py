@@ -1,0 +1,71 @@
+"""JSON log lines on standard error. Event names and their keys are public: people build alerts on them (docs/reference/logs.md)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_EMAIL = re.compile(r"[^\s@\"'<>,;:]{1,64}@[^\s@\"'<>,;:]{1,253}")
+_IPV4 = re.compile(r"\b(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\b(?!/)")
+_IPV6 = re.compile(r"\b((?:[0-9a-f]{1,4}:){3})[0-9a-f:]{2,}\b(?!/)", re.IGNORECASE)
+_PHONE = re.compile(r"(?<![\w.:-])\+\d[\d ()-]{6,18}\d\b")
+
+LEVELS = ("debug", "info", "warning", "error")
+
+EVENTS = {
+    "started": "The gateway listens; addresses, sites and the configuration's generation.",
+    "ready": "Everything a request needs is there.",
+    "reloaded": "A changed configuration is in force; the new generation.",
+    "reload refused": "A changed configuration has problems, or needs a restart; the old one stays in force.",
+    "proxy suspected": "Most visitors seem to come from one proxy that is not trusted; the line to add to the configuration.",
+    "fail open": "A route passed traffic on without a decision; route and reason. Logged at most once a minute for each reason.",
+    "origin failed": "The site behind the gateway could not be reached or broke off. Logged at most once a minute for each kind.",
+    "store failed": "The system of record cannot commit; what to do. Logged at most once a minute.",
+    "store recovered": "The system of record commits again.",
+    "lead held": "A lead waits for a person.",
+    "leads waiting": "Held leads nobody looked at for a day, and whom to tell.",
+    "lead released": "A held lead was sent to its destination, and how that ended.",
+    "lead refused": "The origin did not take a released lead; it stays held.",
+    "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",
+    "draining": "A stop was asked for; requests under way are finished first.",
+    "stopped": "The process ends; requests that had to be cut off.",
+    "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it.",
+}
+
+
+def mask(text: str) -> str:
+    """`text` with e-mail addresses and phone numbers blacked out and IP addresses cut to their network."""
+    text = _EMAIL.sub("[e-mail]", text)
+    text = _PHONE.sub("[phone]", text)
+    text = _IPV4.sub(r"\1.x", text)
+    return _IPV6.sub(r"\1x", text)
+
+
+def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str) and key not in ("timestamp", "level", "remedy", "listen", "admin"):
+            event[key] = mask(value)
+    return event
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Logs go to `stream` (standard error where None) as one JSON object a line; `level` is one of LEVELS."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+            structlog.processors.format_exc_info,
+            _mask_values,
+            structlog.processors.JSONRenderer(sort_keys=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
