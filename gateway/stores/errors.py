@@ -1,0 +1,81 @@
+"""What can go wrong with a store. Every message names the place and the remedy.
+
+StoreError
+├── StoreUnopenable        the store cannot be used at all; start-up stops
+│   ├── StoreMissing       its directory does not exist
+│   ├── StoreLocked        another gateway has it
+│   ├── StoreReadOnly      it cannot be written
+│   ├── StoreCorrupt       the file is damaged or is no Leadgate store
+│   ├── StoreTooNew        a newer Leadgate wrote it
+│   └── KeyProblem         a key is missing, damaged or readable by others
+├── StoreUnavailable       it cannot commit now (disk full, locked, closing); tried again by itself
+├── UnknownLead            no lead has this id
+├── IllegalTransition      a lead cannot go from its state to the one asked for
+└── BadCursor              the cursor was not made by this store
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Root of all store errors."""
+
+
+class StoreUnopenable(StoreError):
+    """The store cannot be used; the message is for the operator."""
+
+    def __init__(self, path: object, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}: {problem}. {remedy}")
+        self.path = str(path)
+        self.problem = problem
+        self.remedy = remedy
+
+
+class StoreMissing(StoreUnopenable):
+    pass
+
+
+class StoreLocked(StoreUnopenable):
+    pass
+
+
+class StoreReadOnly(StoreUnopenable):
+    pass
+
+
+class StoreCorrupt(StoreUnopenable):
+    pass
+
+
+class StoreTooNew(StoreUnopenable):
+    pass
+
+
+class KeyProblem(StoreUnopenable):
+    pass
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot commit now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnknownLead(StoreError):
+    def __init__(self, lead_id: str) -> None:
+        super().__init__(f"no lead has the id {lead_id}")
+        self.lead_id = lead_id
+
+
+class IllegalTransition(StoreError):
+    def __init__(self, lead_id: str, state: str, wanted: str, allowed: tuple[str, ...]) -> None:
+        may = f"it can become {', '.join(allowed)}" if allowed else "that state is final"
+        super().__init__(f"lead {lead_id} is {state} and cannot become {wanted}: {may}")
+        self.lead_id, self.state, self.wanted = lead_id, state, wanted
+
+
+class BadCursor(StoreError):
+    def __init__(self) -> None:
+        super().__init__("the cursor is not one that this list gave out; start again without it")
