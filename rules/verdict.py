@@ -55,11 +55,12 @@ class GroupSum(msgspec.Struct, frozen=True, gc=False):
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
-    """A composite rule that matched: what it removed, replaced or added, and where it stands ("lead-form.yaml:31")."""
+    """A composite rule that matched: what it removed, replaced or added, where it stands ("lead-form.yaml:31"), and why it exists, in words."""
 
     name: str
     source: str
     effects: tuple[str, ...]
+    text: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
