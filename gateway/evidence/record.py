@@ -1,0 +1,290 @@
+"""Canonical records: one observation with its verdict, as immutable bytes that can be verified and judged again.
+
+A record holds all raw facts but the personal ones. Those stand beside it in three groups (network, browser, person),
+each with a salt of its own; the
+record holds SHA-256(salt ‖ canonical group). So a group can be erased or withheld and the chain still verifies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from detectors.observation import (
+    SCHEMA as FACT_SCHEMA,
+)
+from detectors.observation import (
+    Click,
+    Client,
+    Duplicate,
+    Kind,
+    Lead,
+    Observation,
+    Page,
+    RenderToken,
+    Request,
+    ReverseName,
+    Session,
+    Unavailable,
+    Velocity,
+)
+from detectors.signal import Signal
+from gateway.model import Mode
+from gateway.stores.canonical import MAX_INTEGER, SCHEMA, Unencodable, canonical, salted_digest
+from gateway.stores.records import Columns, Entry, Personal
+from geoip.network import Network
+from rules.verdict import Verdict
+
+ERASED = Unavailable("erased")
+"""What a personal fact becomes when its group was erased or withheld."""
+
+ERASED_REQUEST = Request(method="", target="", headers=(), version="", complete=False, ordered=False)
+"""The same for the request: incomplete, so that nothing missing is held against it."""
+
+SALT_BYTES = 16
+_SEARCH_LIMIT = 4000
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """What the visitor was answered. by: "origin" (its answer was passed on) or "gateway" (a page of ours)."""
+
+    status: int
+    by: str
+
+
+class SignalRecord(msgspec.Struct, frozen=True, gc=False):
+    """A signal as recorded; strength in thousandths."""
+
+    id: str
+    evidence: tuple[str, ...]
+    strength: int
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """The observation without kind, site and time (they stand in the record itself) and without personal values.
+    `client` and `lead` are set only where
+    they were unavailable when the request was judged."""
+
+    page: Page
+    network: Network | Unavailable
+    velocity: Velocity | Unavailable
+    client: Unavailable | None = None
+    session: Session | Unavailable | None = None
+    click: Click | Unavailable | None = None
+    reverse: ReverseName | Unavailable | None = None
+    lead: Unavailable | None = None
+    token: RenderToken | Unavailable | None = None
+    duplicate: Duplicate | Unavailable | None = None
+
+
+class NetworkGroup(msgspec.Struct, frozen=True, gc=False):
+    """Personal group `network`: who sent the request, and the socket address it came from ("address:port")."""
+
+    client: Client | None
+    peer: str | None
+
+
+# A record's keys in canonical order are cut in three, between which the writer puts prev_hash, seq and its name.
+class _First(msgspec.Struct, frozen=True, gc=False):
+    answered: Answered | None
+    digests: dict[str, str]
+    fact_schema: int
+    facts: Facts
+    form: str | None
+    generation: str
+    id: str
+    kind: Kind
+    mode: Mode
+    occurred_at: int
+
+
+class _Second(msgspec.Struct, frozen=True, gc=False):
+    recorded_at: int
+    route: str | None
+    schema: int
+
+
+class _Third(msgspec.Struct, frozen=True, gc=False):
+    signals: tuple[SignalRecord, ...]
+    site: str
+    source: str
+    type: str
+    verdict: Verdict
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record read back from its canonical bytes. Times are UTC microseconds; digests by group of personal values,
+    hexadecimal.
+    """
+
+    answered: Answered | None
+    digests: dict[str, str]
+    fact_schema: int
+    facts: Facts
+    form: str | None
+    generation: str
+    id: str
+    kind: Kind
+    mode: Mode
+    occurred_at: int
+    prev_hash: str
+    recorded_at: int
+    route: str | None
+    schema: int
+    seq: int
+    signals: tuple[SignalRecord, ...]
+    site: str
+    source: str
+    type: str
+    verdict: Verdict
+    writer: str
+
+
+_DECODER = msgspec.json.Decoder(Record)
+_NETWORK = msgspec.json.Decoder(NetworkGroup)
+_BROWSER = msgspec.json.Decoder(Request)
+_PERSON = msgspec.json.Decoder(Lead)
+
+
+def build(
+    obs: Observation,
+    *,
+    id: str,
+    mode: Mode,
+    recorded_at: int,
+    signals: Sequence[Signal],
+    verdict: Verdict,
+    generation: str,
+    form: str | None = None,
+    route: str | None = None,
+    answered: Answered | None = None,
+    peer: str | None = None,
+    source: str = "live",
+) -> Entry:
+    """A record ready for the store. source: "live" or "replay". Raises Unencodable where a time is beyond 2^53
+    microseconds.
+    """
+    if not (0 <= obs.at <= MAX_INTEGER and 0 <= recorded_at <= MAX_INTEGER):
+        raise Unencodable("a time must lie between 1970 and 2255")
+    groups, personal = personal_groups(obs, peer)
+    client, lead = obs.client, obs.lead
+    facts = Facts(
+        page=obs.page,
+        network=obs.network,
+        velocity=obs.velocity,
+        client=client if isinstance(client, Unavailable) else None,
+        session=obs.session,
+        click=obs.click,
+        reverse=obs.reverse,
+        lead=lead if isinstance(lead, Unavailable) else None,
+        token=obs.token,
+        duplicate=obs.duplicate,
+    )
+    found = tuple([SignalRecord(s.id, s.evidence, round(s.strength * 1000)) for s in signals])
+    parts = (
+        canonical(
+            _First(answered, groups, FACT_SCHEMA, facts, form, generation, id, obs.kind, mode, obs.at),
+        )[:-1],
+        canonical(_Second(recorded_at, route, SCHEMA))[1:-1],
+        canonical(_Third(found, obs.site, source, "record", verdict))[1:-1],
+    )
+    columns = _columns(obs.at, obs.kind, obs.site, form, source, facts, found, verdict)
+    return Entry(id, parts, columns, personal)
+
+
+def personal_groups(obs: Observation, peer: str | None) -> tuple[dict[str, str], tuple[Personal, ...]]:
+    """The digests for the record, and the groups to stand beside it; only groups that exist."""
+    salts = os.urandom(3 * SALT_BYTES)
+    client = obs.client if isinstance(obs.client, Client) else None
+    lead = obs.lead if isinstance(obs.lead, Lead) else None
+    found = []
+    if client is not None or peer is not None:
+        terms = (f"address:{client.address}",) if client is not None else ()
+        value = canonical(NetworkGroup(client, peer))
+        found.append(Personal("network", salts[:SALT_BYTES], value, terms))
+    found.append(Personal("browser", salts[SALT_BYTES : 2 * SALT_BYTES], canonical(obs.request)))
+    if lead is not None:
+        found.append(Personal("person", salts[2 * SALT_BYTES :], canonical(lead), _person_terms(lead)))
+    return {group.group: salted_digest(group.salt, group.value) for group in found}, tuple(found)
+
+
+def _person_terms(lead: Lead) -> tuple[str, ...]:
+    emails = {f"email:{value.strip().lower()}" for value in lead.values("email")}
+    phones = {"phone:" + "".join(filter(str.isdigit, value)) for value in lead.values("phone")}
+    return tuple(sorted(emails | phones))
+
+
+def decode(body: bytes) -> Record:
+    """Read a record's canonical bytes. Raises msgspec.ValidationError or msgspec.DecodeError where they are none."""
+    return _DECODER.decode(body)
+
+
+def columns_of(body: bytes) -> Columns:
+    """The index over a record, rebuilt from its canonical bytes."""
+    r = decode(body)
+    return _columns(r.occurred_at, r.kind, r.site, r.form, r.source, r.facts, r.signals, r.verdict)
+
+
+def _columns(
+    at: int,
+    kind: Kind,
+    site: str,
+    form: str | None,
+    source: str,
+    facts: Facts,
+    signals: tuple[SignalRecord, ...],
+    verdict: Verdict,
+) -> Columns:
+    network = facts.network if isinstance(facts.network, Network) else Network()
+    words = [facts.page.path, *facts.page.campaign.values(), *[s.id for s in signals]]
+    words += [word for word in (network.country, network.organisation) if word]
+    return Columns(
+        at,
+        kind.value,
+        site,
+        form,
+        verdict.decision.value,
+        verdict.ivt.value,
+        verdict.category,
+        verdict.quality,
+        source,
+        network.asn,
+        network.country,
+        "\n".join(words)[:_SEARCH_LIMIT].lower(),
+    )
+
+
+def observation_of(record: Record, personal: Mapping[str, Personal]) -> Observation:
+    """The observation as it was judged, so that it can be judged again. Groups that were erased are `ERASED` (the
+    request: `ERASED_REQUEST`).
+    """
+    facts = record.facts
+    client: Client | Unavailable = facts.client or ERASED
+    if facts.client is None and "network" in personal:
+        client = _NETWORK.decode(personal["network"].value).client or ERASED
+    lead: Lead | Unavailable | None = facts.lead
+    if "person" in record.digests:
+        lead = _PERSON.decode(personal["person"].value) if "person" in personal else ERASED
+    return Observation(
+        kind=record.kind,
+        site=record.site,
+        at=record.occurred_at,
+        page=facts.page,
+        client=client,
+        request=_BROWSER.decode(personal["browser"].value) if "browser" in personal else ERASED_REQUEST,
+        network=facts.network,
+        velocity=facts.velocity,
+        session=facts.session,
+        click=facts.click,
+        reverse=facts.reverse,
+        lead=lead,
+        token=facts.token,
+        duplicate=facts.duplicate,
+    )
+
+
+def peer_of(personal: Mapping[str, Personal]) -> str | None:
+    """The socket address the request came from, or None where it is unknown or erased."""
+    return _NETWORK.decode(personal["network"].value).peer if "network" in personal else None
