@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from detectors import agents, crawlers, network
 from detectors.observation import Observation
 from detectors.reference import Reference
 from detectors.signal import Signal
@@ -11,7 +12,11 @@ from detectors.signal import Signal
 Detector = Callable[[Observation, Reference], Iterable[Signal]]
 Failure = tuple[str, str]
 
-DETECTORS: tuple[Detector, ...] = ()
+DETECTORS: tuple[Detector, ...] = (
+    crawlers.detect,
+    agents.detect,
+    network.detect,
+)
 
 
 def run(

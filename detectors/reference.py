@@ -8,8 +8,15 @@ generation.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
+
+from detectors.agent_patterns import Agents
+from detectors.crawler_operators import Crawlers
+from detectors.email_domains import EmailDomains
+from detectors.hosting import Hosting
+from detectors.velocity import VelocityLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,17 @@ class FormSettings:
 class Reference:
     """One immutable bundle for all detectors. `with_form` gives the bundle of one form, sharing the lists."""
 
+    agents: Agents
+    crawlers: Crawlers
+    hosting: Hosting
+    domains: EmailDomains
+    limits: VelocityLimits
     form: FormSettings = FormSettings()
 
     @classmethod
     def builtin(cls, **overrides: Any) -> Self:
         """The shipped lists and default settings; `overrides` are fields given by name."""
-        return cls(**overrides)
+        return cls(**{name: builtin() for name, builtin in _BUILTIN.items() if name not in overrides} | overrides)
 
     def with_form(self, form: FormSettings) -> Self:
         return replace(self, form=form)
@@ -51,3 +63,12 @@ class Reference:
             if part is not None:
                 digest.update(f"{field.name}:{part}\n".encode())
         return digest.hexdigest()
+
+
+_BUILTIN: dict[str, Callable[[], Any]] = {
+    "agents": Agents.builtin,
+    "crawlers": Crawlers.builtin,
+    "hosting": Hosting.builtin,
+    "domains": EmailDomains.builtin,
+    "limits": VelocityLimits.builtin,
+}
