@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from detectors.observation import Observation
+from detectors.observation import Kind, Observation
 from detectors.signal import Signal
 from rules.bands import BANDS
 from rules.expression import EvaluationError
@@ -35,8 +35,24 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What a route is judged by. Made by `Ruleset.policy`, which fills in what the route leaves to the pack.
+
+    review_below     quality, 0-100, below which the visitor is reviewed; 0: never
+    undecided_below  confidence, 0-100, below which the class of traffic is undecided
+    review_at        the same threshold as a sum in millis: reviewed from here on
+    """
+
+    kind: Kind
+    pack: str
+    review_below: int
+    undecided_below: int
+    review_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
-    """`score` with the prior; `shares` what each part added after its group's cap, in the order of the parts."""
+    """`score` in millis, prior included, and what each group added to it."""
 
     score: int
     groups: tuple[GroupSum, ...]
