@@ -1,0 +1,132 @@
+"""The ad click id: does it look like one, and is it the click of one visitor?
+
+Reloads, the back button and a tab restored next morning bring the same id again from the same visitor: that is shown and weighs nothing. People also pass
+landing addresses on in messages, so a few visits from other networks and other browsers speak softly; many, or days later, speak loudly: whatever they
+are, they are not separate paid clicks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from detectors.observation import Click, Observation
+from detectors.signal import Signal
+
+if TYPE_CHECKING:
+    from detectors.reference import Reference
+
+LATE_S = 2 * 86_400
+"""From here on a click id that comes back from another network or another browser counts as replayed."""
+
+FLOOD_FROM = 20
+"""Landings with one click id from which on it is a flood; a person with the back button stays well below."""
+
+FLOOD_FULL = 500
+"""Landings at which the flood's strength is full."""
+
+MAX_LENGTH = 1_024
+"""Characters; the longest ids seen in the wild (Meta) have about 250."""
+
+_GUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+_TOKEN = r"[A-Za-z0-9_.\-~=+/]"  # noqa: S105 - a character class
+# Ids are opaque and their makers may change them: only what has been stable for years is asked for, and a breach is a hint, never more.
+_SHAPES = {
+    "gclid": re.compile(rf"{_TOKEN}{{16,}}"),
+    "dclid": re.compile(rf"{_TOKEN}{{16,}}"),
+    "gbraid": re.compile(rf"{_TOKEN}{{16,}}"),
+    "wbraid": re.compile(rf"{_TOKEN}{{16,}}"),
+    "msclkid": re.compile(_GUID),
+    "fbclid": re.compile(rf"{_TOKEN}{{20,}}"),
+    "li_fat_id": re.compile(_GUID),
+    "yclid": re.compile(r"[0-9]{6,32}"),
+}
+_ANY = re.compile(rf"[{_TOKEN[1:-1]}:%|,*!]{{6,}}")
+_PLACEHOLDER = re.compile(r"\{+[^{}]*\}+|__[A-Z_]+__|%%[A-Z_:]+%%|\[[A-Z_]+\]|\$\{?[A-Za-z_]+\}?")
+
+
+def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    click = obs.click
+    if not isinstance(click, Click):
+        return
+    yield from _shape(obs, click)
+    if click.values > 1:
+        yield Signal("click.several_values", evidence=(click.parameter, str(click.values)))
+    if click.seen <= 1:
+        return
+    yield from _again(click)
+    if click.seen >= FLOOD_FROM:
+        strength = 0.3 + 0.7 * math.log(click.seen / FLOOD_FROM) / math.log(FLOOD_FULL / FLOOD_FROM)
+        yield Signal(
+            "click.flood", evidence=(str(click.seen), _since(click.first_seen_s)), strength=round(min(1.0, strength), 3)
+        )
+
+
+def _again(click: Click) -> Iterator[Signal]:
+    elsewhere = (click.same_network is False) + (click.same_browser is False)
+    late = click.first_seen_s >= LATE_S
+    if elsewhere == 2 or (elsewhere == 1 and late):
+        # a link passed on to a friend is 2 or 3 landings; each doubling beyond makes that less likely
+        strength = 0.3 + 0.15 * math.log2(click.seen - 1) + (0.3 if late and elsewhere == 2 else 0.0)
+        yield Signal(
+            "click.replayed",
+            evidence=(
+                str(click.seen),
+                _since(click.first_seen_s),
+                "another network and browser"
+                if elsewhere == 2
+                else "another network"
+                if click.same_network is False
+                else "another browser",
+            ),
+            strength=round(min(1.0, strength), 3),
+        )
+    else:
+        yield Signal("click.repeated", evidence=(str(click.seen), _since(click.first_seen_s)))
+
+
+def _shape(obs: Observation, click: Click) -> Iterator[Signal]:
+    """Length and characters of the id as it stands in the request target; silent where the target does not hold it."""
+    if click.length > MAX_LENGTH:
+        yield Signal("click.malformed", evidence=(click.platform, click.parameter, f"{click.length} characters long"))
+        return
+    raw = _value(obs.request.target, click.parameter)
+    if not raw:
+        return
+    value = unquote_plus(raw)
+    if _PLACEHOLDER.fullmatch(value):
+        yield Signal("click.placeholder", evidence=(click.platform, click.parameter))
+        return
+    if not (_SHAPES.get(click.parameter.lower(), _ANY)).fullmatch(value.strip()):
+        short = len(value) < 16
+        yield Signal(
+            "click.malformed",
+            evidence=(
+                click.platform,
+                click.parameter,
+                "too short" if short else "characters or length that such ids do not have",
+            ),
+        )
+
+
+def _value(target: str, parameter: str) -> str | None:
+    """First value of `parameter` in the target's query, not yet decoded, or None."""
+    _, _, query = target.partition("?")
+    for pair in query[:16_384].split("&"):
+        name, _, value = pair.partition("=")
+        if name.lower() == parameter.lower():
+            return value.partition("#")[0]
+    return None
+
+
+def _since(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds"
+    if seconds < 7_200:
+        return f"{seconds // 60} minutes"
+    if seconds < 172_800:
+        return f"{seconds // 3600} hours"
+    return f"{seconds // 86_400} days"

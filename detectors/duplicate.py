@@ -1,0 +1,31 @@
+"""The duplicate: the site has had this very lead, or this contact, before.
+
+The same content twice is more often an impatient person than a bot, ten times it is not. A contact who comes back with something else is a good sign
+for the site owner and weighs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from detectors.observation import Duplicate, Observation, RenderToken
+from detectors.signal import Signal
+
+if TYPE_CHECKING:
+    from detectors.reference import Reference
+
+
+def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    seen = obs.duplicate
+    if not isinstance(seen, Duplicate):
+        return
+    same_rendering = isinstance(obs.token, RenderToken) and obs.token.uses > 1 and obs.token.same_body is True
+    if seen.body_seen > 1 and not same_rendering:  # a double click is told by the token and is one lead
+        yield Signal(
+            "lead.duplicate",
+            evidence=(str(seen.body_seen),),
+            strength=round(min(1.0, 0.4 + 0.2 * (seen.body_seen - 2)), 3),
+        )
+    elif seen.contact_seen > 1:
+        yield Signal("lead.known_contact", evidence=(str(seen.contact_seen), str(seen.contact_days)))

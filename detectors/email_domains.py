@@ -1,0 +1,211 @@
+"""What is known of mail domains: throw-away providers, relays, free mail, and the exceptions that keep real people out of those lists.
+
+Two lists of throw-away domains of very different quality are kept apart: a curated one (each entry reviewed by its maintainers) and a merged one
+(sixteen times as long, with many mistakes). A domain matches exactly or by its registrable domain, never by a parent above that: parents are shared
+suffixes, and whole universities stand below them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+from publicsuffixlist import PublicSuffixList
+
+from detectors.data_files import load
+
+_SUFFIXES = PublicSuffixList()
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+class DomainKind(StrEnum):
+    DISPOSABLE = "disposable"  # on the curated list
+    DISPOSABLE_MERGED = "disposable_merged"  # on the merged list only
+    RELAY = "relay"  # alias forwarder: a real person behind it
+    FREE = "free"  # free or provider mailbox of an ordinary person
+    MISTYPED = "mistyped"  # one slip away from a large provider
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a domain is.
+
+    kind    see DomainKind
+    entry   the list entry that matched (a public name, never more of the address than that); "" for OTHER
+    source  which list or service: "curated", "merged", "SimpleLogin and Proton Pass", the provider that was meant, …
+    """
+
+    kind: DomainKind
+    entry: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRule:
+    """How one provider maps spellings to a mailbox; see mailbox_rules in data/email_lists.yaml."""
+
+    dots: bool = False
+    tag: str = "+"
+    same_as: str | None = None
+    subdomain: bool = False
+
+
+@lru_cache(maxsize=1024)
+def registrable(domain: str) -> str | None:
+    """The part of `domain` (ASCII, lower case) that somebody registered: example.co.uk for mail.example.co.uk; None for a suffix itself."""
+    found: str | None = _SUFFIXES.privatesuffix(domain)
+    return found
+
+
+def is_suffix(domain: str) -> bool:
+    """Is the whole of `domain` a public suffix, below which strangers register?"""
+    return bool(_SUFFIXES.publicsuffix(domain) == domain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmailDomains:
+    """The lists, ready to look up. All names are ASCII (IDNA), lower case.
+
+    curated, merged  throw-away domains; disjoint, without exceptions and relays
+    relay            domain → service
+    free             free mail domains
+    mistyped         misspelt domain → the provider that was meant
+    exceptions       domains that are never called disposable
+    restricted       suffixes for which the merged list is not believed
+    role, unattended local parts
+    mailbox_rules    domain → spelling rules
+    content_hash     SHA-256 (hexadecimal) of all of it
+    """
+
+    curated: frozenset[str]
+    merged: frozenset[str]
+    relay: Mapping[str, str]
+    free: frozenset[str]
+    mistyped: Mapping[str, str]
+    exceptions: frozenset[str]
+    restricted: frozenset[str]
+    role: frozenset[str]
+    unattended: frozenset[str]
+    mailbox_rules: Mapping[str, MailboxRule]
+    content_hash: str
+
+    @classmethod
+    def builtin(cls) -> Self:
+        """The shipped lists. Read once per process (0.3 s, 20 MB) and shared by all generations."""
+        shipped = _builtin()
+        assert isinstance(shipped, cls)
+        return shipped
+
+    @classmethod
+    def build(
+        cls, curated: Iterable[str], merged: Iterable[str], lists: Mapping[str, Any], reviewed: Mapping[str, Any]
+    ) -> Self:
+        """From raw lists; `lists` and `reviewed` are shaped like data/email_lists.yaml and data/email_exceptions.yaml."""
+        relay = {domain: service for service, domains in lists["relay"].items() for domain in domains}
+        free = frozenset(domain for row in lists["free"] for domain in row)
+        exceptions = frozenset(reviewed["exceptions"])
+        spared = exceptions | relay.keys() | free
+        mistyped = {typo: meant for meant in lists["often_mistyped"] for typo in _slips(meant) if typo not in spared}
+        good_curated = frozenset(curated) - spared
+        good_merged = frozenset(merged).difference(spared, good_curated, mistyped)
+        digest = hashlib.sha256()
+        for part in (good_curated, good_merged):
+            digest.update("\n".join(sorted(part)).encode())
+        digest.update(repr((lists, reviewed)).encode())
+        return cls(
+            curated=good_curated,
+            merged=good_merged,
+            relay=relay,
+            free=free,
+            mistyped=mistyped,
+            exceptions=exceptions,
+            restricted=frozenset(reviewed["restricted_suffixes"]),
+            role=frozenset(lists["role"]),
+            unattended=frozenset(lists["unattended"]),
+            mailbox_rules={domain: MailboxRule(**rule) for domain, rule in lists["mailbox_rules"].items()},
+            content_hash=digest.hexdigest(),
+        )
+
+    def classify(self, domain: str, registered: str | None = None) -> Found:
+        """What `domain` is; `registered` is its registrable domain where the caller has it already."""
+        registered = registered or registrable(domain) or domain
+        names = (domain,) if registered == domain else (domain, registered)
+        for name in names:
+            if name in self.relay:
+                return Found(DomainKind.RELAY, name, self.relay[name])
+        for name in names:
+            if name in self.free:
+                return Found(DomainKind.FREE, name)
+            if name in self.exceptions:
+                return Found(DomainKind.OTHER)
+        for name in names:
+            if name in self.curated and not is_suffix(name):
+                return Found(DomainKind.DISPOSABLE, name, "curated")
+        if domain in self.mistyped:
+            return Found(DomainKind.MISTYPED, domain, self.mistyped[domain])
+        for name in names:
+            if name in self.merged and not is_suffix(name) and not self._vetted(domain):
+                return Found(DomainKind.DISPOSABLE_MERGED, name, "merged")
+        return Found(DomainKind.OTHER)
+
+    def _vetted(self, domain: str) -> bool:
+        """Does the domain stand below a suffix that only vetted bodies get?"""
+        rest = domain
+        while rest:
+            if rest in self.restricted:
+                return True
+            _, _, rest = rest.partition(".")
+        return False
+
+
+@cache
+def _builtin() -> EmailDomains:
+    from disposable_email_domains import blocklist  # here, because only the shipped lists need it
+
+    lists, _ = load("email_lists.yaml")
+    reviewed, _ = load("email_exceptions.yaml")
+    return EmailDomains.build(blocklist, _merged_list(), lists, reviewed)
+
+
+def _merged_list() -> Iterator[str]:
+    """Domains of the merged list, less those its own maintainers take back.
+
+    Its files are read where they lie: importing the package would keep a second copy of all of it in memory.
+    """
+    spec = find_spec("is_burner_email")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("is-burner-email is not installed")
+    folder = Path(spec.submodule_search_locations[0], "data")
+    taken_back = frozenset(_lines(folder / "whitelist.txt"))
+    return (name for name in _lines(folder / "blacklist.txt") if name not in taken_back)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    for line in path.read_text("utf-8").splitlines():
+        name = line.strip().lower()
+        if name and not name.startswith("#"):
+            yield name
+
+
+def _slips(domain: str) -> Iterator[str]:
+    """Domains one slip of the pen away: a letter left out, doubled, added, mistaken or swapped in the first label, or the usual wrong endings."""
+    label, _, suffix = domain.partition(".")
+    for at in range(len(label)):
+        yield f"{label[:at]}{label[at + 1 :]}.{suffix}"
+        if at + 1 < len(label):
+            yield f"{label[:at]}{label[at + 1]}{label[at]}{label[at + 2 :]}.{suffix}"
+        for letter in _LETTERS:
+            yield f"{label[:at]}{letter}{label[at + 1 :]}.{suffix}"
+    for at in range(1, len(label) + 1):
+        for letter in _LETTERS:
+            yield f"{label[:at]}{letter}{label[at:]}.{suffix}"
+    if suffix == "com":
+        for ending in ("co", "cm", "con", "om", "comm", "vom", "cim", "xom", "ocm"):
+            yield f"{label}.{ending}"

@@ -1,0 +1,174 @@
+"""Velocity: more requests than the people behind a counter can cause.
+
+A fixed limit per address punishes whoever shares one: a carrier puts five hundred phones behind it, a school a whole class. So each limit grows with
+the distinct browsers seen behind the counter and with the kind of network; what is known to be shared by thousands (a relay) is not judged at all.
+
+What this cannot see: a bot behind one address that changes its user agent with every request looks like that many people. Below 64 browsers it is
+held only to its allowance for so many; above, only short windows are judged, by the size of a crowd. Other detectors (headers, networks) have to find it.
+In the same way identical machines (a computer room) count as one browser: where the network's name does not say that it is a school, thirty of them
+opening a page within a minute look like one bot. The signal alone therefore never rejects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+from detectors.data_files import load
+from detectors.observation import Count, Observation, Velocity
+from detectors.signal import Signal
+from geoip.network import Network
+
+if TYPE_CHECKING:
+    from detectors.reference import Reference
+
+DISTINCT_CAP = 64
+"""Distinct members are counted exactly up to here; the same number in the hot state."""
+
+FULL_AT = 8.0
+"""Strength is full at this many times the limit."""
+
+LEAST = 0.15
+"""Strength of one event more than allowed."""
+
+_PEOPLE = ("address", "prefix", "session")  # counters that a shared network inflates
+_WORDS = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86400: "a day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Events allowed in one window: `base` for the first browser and `each` for every further one."""
+
+    base: int
+    each: int
+
+    def allowed(self, distinct: int) -> int:
+        return self.base + self.each * max(0, distinct - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VelocityLimits:
+    """The table of data/velocity_limits.yaml, ready to look up.
+
+    limits      "<dimension>.<kind of observation>" → window in seconds → Limit
+    crowd       kind of observation → window in seconds → events allowed where the browsers are too many to count
+    spread      dimension → distinct members from which on it is judged
+    only_kinds  dimension → kinds of network in which alone it is judged
+    shared      kind of network → factor on the limits of shared counters; 0: not judged
+    words       kind of network → pattern over an organisation's name
+    content_hash  SHA-256 (hexadecimal) of all of it
+    """
+
+    limits: Mapping[str, Mapping[int, Limit]]
+    crowd: Mapping[str, Mapping[int, int]]
+    spread: Mapping[str, int]
+    only_kinds: Mapping[str, frozenset[str]]
+    shared: Mapping[str, int]
+    words: Mapping[str, re.Pattern[str]]
+    content_hash: str
+
+    @classmethod
+    def builtin(cls) -> Self:
+        """The shipped table."""
+        shipped = _builtin()
+        assert isinstance(shipped, cls)
+        return shipped
+
+    @classmethod
+    def build(cls, table: Mapping[str, Any]) -> Self:
+        """From a mapping shaped like data/velocity_limits.yaml."""
+        return cls(
+            limits={
+                name: {window: Limit(**limit) for window, limit in windows.items()}
+                for name, windows in table["limits"].items()
+            },
+            crowd=table["crowd"],
+            spread=table["spread"],
+            only_kinds={dimension: frozenset(kinds) for dimension, kinds in table["only_kinds"].items()},
+            shared=table["shared"],
+            words={kind: _pattern(tuple(words)) for kind, words in table["organisation_words"].items()},
+            content_hash=hashlib.sha256(repr(table).encode()).hexdigest(),
+        )
+
+    def kinds(self, network: object) -> frozenset[str]:
+        """Kinds of the network: those its ranges say and those its organisation's name says; empty where it is unknown."""
+        if not isinstance(network, Network):
+            return frozenset()
+        found = {label.partition(":")[0] for label in network.labels}
+        if network.organisation:
+            found.update(_named(network.organisation, self))
+        return frozenset(found)
+
+    def factor(self, kinds: frozenset[str]) -> int:
+        """By how much shared counters are stretched; 0: they say nothing here."""
+        factors = [self.shared[kind] for kind in kinds if kind in self.shared]
+        if not factors:
+            return 1
+        return 0 if 0 in factors else max(factors)
+
+
+def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    if not isinstance(obs.velocity, Velocity):
+        return
+    limits = ref.limits
+    kinds = limits.kinds(obs.network)
+    factor = limits.factor(kinds)
+    worst: dict[str, tuple[float, int, Count]] = {}
+    for key, counted in obs.velocity.counts.items():
+        dimension, _, text = key.partition("/")
+        window = int(text)
+        allowed = _allowed(limits, dimension, obs.kind.value, window, counted, kinds, factor)
+        if allowed is None or counted.count <= allowed:
+            continue
+        strength = max(LEAST, min(1.0, math.log(counted.count / allowed) / math.log(FULL_AT)))
+        if dimension not in worst or strength > worst[dimension][0]:
+            worst[dimension] = (strength, window, counted)
+    for dimension, (strength, window, counted) in worst.items():
+        distinct = f"{counted.distinct} or more" if counted.distinct >= DISTINCT_CAP else str(counted.distinct)
+        yield Signal(
+            f"velocity.{dimension}.{obs.kind.value}",
+            evidence=(str(counted.count), _WORDS.get(window, f"{window} seconds"), distinct),
+            strength=round(strength, 3),
+        )
+
+
+def _allowed(
+    limits: VelocityLimits, dimension: str, kind: str, window: int, counted: Count, kinds: frozenset[str], factor: int
+) -> int | None:
+    """Events allowed in the window, or None where the counter says nothing."""
+    limit = limits.limits.get(f"{dimension}.{kind}", {}).get(window)
+    if limit is None or counted.distinct < limits.spread.get(dimension, 0):
+        return None
+    only = limits.only_kinds.get(dimension)
+    if only is not None and not only & kinds:
+        return None
+    if dimension not in _PEOPLE:
+        return limit.allowed(counted.distinct)
+    if factor == 0:
+        return None
+    if counted.distinct >= DISTINCT_CAP:
+        crowd = limits.crowd[kind].get(window)
+        return None if crowd is None else crowd * factor
+    return limit.allowed(counted.distinct) * factor
+
+
+@lru_cache(maxsize=4096)
+def _named(organisation: str, limits: VelocityLimits) -> frozenset[str]:
+    text = organisation[:200].casefold()
+    return frozenset(kind for kind, pattern in limits.words.items() if pattern.search(text))
+
+
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    joined = "|".join(re.escape(word.casefold()) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{joined})(?!\w)")
+
+
+@cache
+def _builtin() -> VelocityLimits:
+    table, _ = load("velocity_limits.yaml")
+    return VelocityLimits.build(table)
