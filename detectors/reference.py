@@ -26,10 +26,12 @@ class FormSettings:
     min_seconds         below this many seconds from rendering to submission a person can hardly have filled it in;
                         0: not checked
     expected_countries  ISO 3166-1 alpha-2 codes the leads come from; empty: any
+    honeypots           names of the fields that no person sees
     """
 
     min_seconds: int = 3
     expected_countries: tuple[str, ...] = ()
+    honeypots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
