@@ -10,6 +10,7 @@ import orjson
 from pydantic import Field, PrivateAttr
 
 from gateway.config.lists import Lists
+from gateway.config.problems import Problem
 from gateway.config.process import (
     Admin,
     Dns,
@@ -28,6 +29,9 @@ from gateway.config.process import (
 )
 from gateway.config.sites import Site
 from gateway.config.values import Address, AddressRange, ListenAddress, Seconds, Section, Whole
+
+RESTART_KEYS = ("listen", "listeners", "admin", "workers", "state", "store", "keys")
+"""Settings that sockets, files and processes already opened depend on: they change only with a restart."""
 
 
 class Config(Section):
@@ -95,11 +99,17 @@ class Config(Section):
     dns: Dns = Field(default_factory=Dns, description="Reverse look-ups.")
 
     _base: Path = PrivateAttr(default=Path())
+    _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where visitors connect, however it was written; at least one."""
         return tuple(listener.address for listener in self.listeners) or (self.listen,)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What should be looked at, though the settings can be used."""
+        return self._warnings
 
     @property
     def base(self) -> Path:

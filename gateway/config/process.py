@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from gateway.config.values import (
     Address,
-    AddressRange,
     Flag,
     ListenAddress,
     Seconds,
@@ -205,16 +206,18 @@ class Rules(Section):
     )
 
 
+def _contact(value: str) -> str:
+    if len(value) > 254 or not re.fullmatch(r'[^@\s<>"]+@[^@\s<>"]+\.[^@\s<>"]+', value):
+        raise refuse(f'"{value}" is not one e-mail address', "write it like leads@example.com")
+    return value
+
+
 class Reviewer(Section):
     """Who looks at held leads. `enforce` needs one, because a held lead that nobody sees is a lost one."""
 
-    email: str = Field(
-        pattern=r"^[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+$",
-        max_length=254,
-        description=(
-            "E-mail address of the person or team. Shown to operators and in reports; leads held for more "
-            "than a day are reported there."
-        ),
+    email: Annotated[str, AfterValidator(_contact)] = Field(
+        description="E-mail address of the person or team. Shown to operators and in reports; leads held for more than "
+        "a day are reported there.",
     )
     name: str | None = Field(default=None, min_length=1, max_length=200, description="Name to show beside it.")
 
@@ -238,13 +241,23 @@ class Log(Section):
     )
 
 
+def _server(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise refuse("this is not the IP address of a name server", "write it like 192.0.2.53, without port") from None
+
+
+ServerAddress = Annotated[str, PlainValidator(_server), WithJsonSchema({"type": "string"})]
+
+
 class Dns(Section):
     """Reverse look-ups, which confirm that a crawler is who it says it is."""
 
     enabled: Flag = Field(
         default=True, description="Ask DNS. Off: crawlers are verified by their published address ranges only."
     )
-    servers: tuple[AddressRange, ...] = Field(
+    servers: tuple[ServerAddress, ...] = Field(
         default=(), max_length=8, description="Addresses of the name servers to ask. Empty: those of the machine."
     )
     deadline_ms: Whole = Field(

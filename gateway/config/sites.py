@@ -147,10 +147,8 @@ class Form(Section):
     )
     thank_you: Path | None = Field(
         default=None,
-        description=(
-            "Page a visitor is sent to whose submission is held, where `responses` is `redirect`. It should "
-            "carry no conversion tag."
-        ),
+        description="Page of the site for a visitor whose submission is held: our own page links to it, and `responses: "
+        "redirect` leads there. It should carry no conversion tag.",
     )
     render_token: Literal["auto", "off"] = Field(
         default="auto",

@@ -311,4 +311,12 @@ Names = Annotated[
     ),
 ]
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+def _slug(value: str) -> str:
+    if not re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", value):
+        guess = re.sub("[^a-z0-9]+", "-", value.lower()).strip("-")[:63].rstrip("-") or "main"
+        raise refuse(f'"{value}" is not a short name', f"write {guess}: small letters, digits and dashes, at most 63")
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": "^[a-z0-9][a-z0-9-]{0,62}$"})]
