@@ -5,23 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from detectors.observation import Client, Kind, Lead, Page, Request, Unavailable
-
-
-class ClickId(msgspec.Struct, frozen=True, gc=False):
-    """An ad click id as the query carried it; `value` is stored raw only in the personal group `browser`."""
-
-    platform: str
-    parameter: str
-    value: str
-    values: int = 1
-
-
-class Token(msgspec.Struct, frozen=True, gc=False):
-    """A render token as read from a form: state as in `RenderToken`, nonce names the page view, issued in UTC microseconds."""
-
-    state: str
-    nonce: str = ""
-    issued_us: int = 0
+from gateway.intake.clicks import FoundClick
+from gateway.intake.render_token import TokenReading
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -30,6 +15,8 @@ class Arrival(msgspec.Struct, frozen=True):
     id       UUIDv7, becomes observation, record and lead id
     cookie   (session id, issued in UTC microseconds) of a valid session cookie; None asks for a derived session
     content  digest of the form's content without our token; None on a landing
+    peer     socket address of the visitor's connection, "address:port", or None
+    form     name of the form; None on a landing
     contacts normalised e-mail addresses and phone numbers of the lead, as ("email", value) or ("phone", value)
     """
 
@@ -42,9 +29,10 @@ class Arrival(msgspec.Struct, frozen=True):
     page: Page
     session_mode: str = "derived"
     cookie: tuple[str, int] | None = None
-    click: ClickId | None = None
-    token: Token | None = None
+    click: FoundClick | None = None
+    token: TokenReading | None = None
     lead: Lead | Unavailable | None = None
     content: bytes | None = None
     contacts: tuple[tuple[str, str], ...] = ()
     form: str | None = None
+    peer: str | None = None

@@ -260,7 +260,7 @@ class _Plan:
         seal = self._sealed("click", results)
         if click is None or isinstance(seal, Unavailable):
             return seal if isinstance(seal, Unavailable) else None
-        length = len(click.value)
+        length = click.length
         if seal is None or seal.count <= 1:
             return Click(click.platform, click.parameter, self._click_id, length, values=click.values)
         same_network = seal.value[:8] == self._network_mark if self._network_mark else None
@@ -280,16 +280,15 @@ class _Plan:
         token = self._arrival.token
         if token is None:
             return None
-        age_ms = max(0, self._arrival.at - token.issued_us) // 1000 if token.issued_us else -1
         seal = self._sealed("token", results)
         if isinstance(seal, Unavailable):
             return seal
         if seal is None or seal.count <= 1:
-            return RenderToken(token.state, age_ms, 1 if seal else 0)
+            return RenderToken(token.state, token.age_ms, 1 if seal else 0)
         first, mine = seal.value, self._first_use
         return RenderToken(
             token.state,
-            age_ms,
+            token.age_ms,
             seal.count,
             first[:8] == mine[:8],
             _same(first[8:16], mine[8:16]),

@@ -42,7 +42,7 @@ TEXTS = {
         403,
         "We could not accept this message",
         (
-            "Something about the way it was sent looks automated. If you filled in the form yourself, please reach us another way, and quote the reference below.",
+            "Something about the way it was sent looks automated. If you filled in the form yourself, please reach us another way and quote the reference below.",
         ),
         BAD,
         "declined",
@@ -51,7 +51,7 @@ TEXTS = {
         403,
         "This page cannot be shown",
         (
-            "The request looks automated. If you are a person, please try another browser or network, or reach us another way, and quote the reference below.",
+            "The request looks automated. If you are a person, please try another browser or network, or reach us another way and quote the reference below.",
         ),
         BAD,
         "declined",
@@ -61,6 +61,16 @@ TEXTS = {
         "We have your message",
         (
             "The site behind this form does not answer right now. Your message is stored here and will be passed on.",
+            "There is no need to send it again.",
+        ),
+        NEUTRAL,
+        "received",
+    ),
+    "kept_slow": Text(
+        504,
+        "We have your message",
+        (
+            "The site behind this form takes too long to answer. Your message is stored here, and somebody will see that it arrives.",
             "There is no need to send it again.",
         ),
         NEUTRAL,

@@ -1,0 +1,83 @@
+"""What the edge tells the origin about a visit, and the visitor about trouble."""
+
+from __future__ import annotations
+
+from gateway.edge.arrivals import Visit
+from gateway.generation import Generation
+from gateway.intake import session_cookie
+from gateway.intake.exchange import Exchange
+from gateway.model import Mode
+from gateway.pipeline import Judged
+from gateway.upstream.errors import HeadTimeout, UpstreamError
+from gateway.upstream.headers import Fields, Forwarded
+from gateway.web.pages import page, wants_json
+
+Field = tuple[bytes, bytes]
+
+
+def lead_headers(judged: Judged) -> list[Field]:
+    """The verdict for the origin, in `tag` and `enforce`; nothing in `monitor`."""
+    if judged.by.mode is Mode.MONITOR:
+        return []
+    verdict = judged.verdict
+    reasons = ",".join([reason.signal for reason in verdict.reasons if reason.counted > 0])
+    return [
+        (b"X-Lead-Id", judged.arrival.id.encode()),
+        (b"X-Lead-Quality", b"%d" % verdict.quality),
+        (b"X-Lead-Verdict", verdict.decision.value.encode()),
+        (b"X-Lead-Ivt", verdict.ivt.value.encode()),
+        (b"X-Lead-Reasons", reasons.encode()),
+    ]
+
+
+def forwarded_for(exchange: Exchange, generation: Generation) -> Forwarded:
+    address = exchange.peer[0]
+    scheme = "https" if exchange.tls else "http"
+    return Forwarded(address, scheme, exchange.header(b"host"), generation.trusted.trusts(address))
+
+
+def shared_cacheable(fields: Fields) -> bool:
+    """May a shared cache keep this answer? A session cookie on it would be handed to everybody."""
+    for name, value in fields:
+        if name.lower() == b"cache-control":
+            directives = value.lower()
+            if b"private" in directives or b"no-store" in directives:
+                return False
+            if b"public" in directives or b"s-maxage" in directives or b"max-age" in directives:
+                return b"max-age=0" not in directives or b"s-maxage" in directives
+    return False
+
+
+class CookieOnHead:
+    """Adds the session cookie to an answer, unless a shared cache may keep it; remembers the answer's status and fields."""
+
+    __slots__ = ("_cookie", "_secure", "fields", "status")
+
+    def __init__(self, visit: Visit | None, secure: bool) -> None:
+        self._cookie = None if visit is None else visit.cookie
+        self._secure = secure
+        self.status: int | None = None
+        self.fields: Fields = ()
+
+    def __call__(self, status: int, fields: Fields) -> list[Field] | None:
+        self.status, self.fields = status, fields
+        if self._cookie is None or shared_cacheable(fields):
+            return None
+        return [(b"Set-Cookie", session_cookie.set_cookie_header(self._cookie, self._secure))]
+
+    def field(self, name: bytes) -> str | None:
+        return next((value.decode("latin-1") for key, value in self.fields if key.lower() == name), None)
+
+
+async def say(exchange: Exchange, name: str, reference: str = "", *, style: str | None = None) -> int:
+    """Answer with one of our own pages, as JSON where the client or the form's `responses` asks for it. Answers the status."""
+    if style is None:
+        style = "json" if wants_json((exchange.header(b"accept") or b"").decode("latin-1")) else "html"
+    answer = page(name, reference, style=style)
+    await exchange.respond(answer.status, answer.body, answer.headers)
+    return answer.status
+
+
+def trouble(error: UpstreamError) -> str:
+    """The page that tells a visitor of this failure."""
+    return "slow" if isinstance(error, HeadTimeout) else "unreachable"

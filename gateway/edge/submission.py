@@ -1,0 +1,350 @@
+"""A form submission: spooled, made durable, judged, and only then passed on, held or declined.
+
+A submission is durable before any detector runs and before the visitor is answered. Where the store cannot commit in time, it goes to the origin all
+the same and is counted `unjournaled`: the origin may keep what we could not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from detectors import email, phone
+from detectors.observation import Kind, Lead, Unavailable
+from gateway.edge.answers import CookieOnHead, forwarded_for, lead_headers, say, trouble
+from gateway.edge.arrivals import Arrivals, Visit, raw_head
+from gateway.evidence.record import Answered
+from gateway.generation import FormRoute, Generation, SiteRoutes
+from gateway.intake import render_token
+from gateway.intake.exchange import Exchange
+from gateway.intake.forms import FormLimits, FormUnreadable, ParsedForm, parse_form, roles
+from gateway.intake.keys import KeyRing
+from gateway.intake.refusal import BodyTooLarge
+from gateway.intake.target import Target
+from gateway.log import log
+from gateway.metrics import Metrics
+from gateway.model import LeadState, Mode, new_id, now_us
+from gateway.passport import Passports
+from gateway.pipeline import Judged, Pipeline
+from gateway.stores.errors import StoreUnavailable
+from gateway.stores.records import NewLead, Store
+from gateway.upstream.errors import UpstreamError
+from gateway.upstream.proxy import forward
+from rules.verdict import Decision
+
+IN_THREAD_BYTES = 256 * 1024
+"""Bodies above this are read in a thread: parsing them would keep other visitors waiting."""
+
+TOKEN_MAX_AGE_S = 2 * 86_400
+SUCCESS_BYTES = 64 * 1024
+"""How much of the origin's answer is looked at for the form's `success.body`."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A form body as understood: which form it is, its lead, its token, a digest of its content."""
+
+    route: FormRoute
+    lead: Lead | Unavailable
+    token: str | None
+    content: bytes
+    contacts: tuple[tuple[str, str], ...] = ()
+
+
+class Submissions:
+    """The way of form posts. One for the process; what changes with the configuration comes with each call."""
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        pipeline: Pipeline,
+        store: Store,
+        tokens: KeyRing,
+        passports: Passports,
+        metrics: Metrics,
+    ) -> None:
+        self._arrivals = arrivals
+        self._pipeline = pipeline
+        self._store = store
+        self._tokens = tokens
+        self._passports = passports
+        self._metrics = metrics
+
+    async def handle(
+        self,
+        exchange: Exchange,
+        generation: Generation,
+        site: SiteRoutes,
+        candidates: Sequence[FormRoute],
+        target: Target,
+    ) -> None:
+        at, lead_id = now_us(), new_id()
+        limit = max(route.max_body for route in candidates)
+        try:
+            body = await exchange.read(limit)
+        except BodyTooLarge as error:
+            await self._too_large(exchange, generation, site, candidates[0], target, error)
+            return
+        reading = await self._read(exchange, generation, candidates, body, target)
+        if reading is None:  # shares a form's path, but its fields say that it is none
+            await self._pass_on(exchange, generation, site, body)
+            return
+        form = reading.route.form
+        visit = self._arrivals.read(
+            exchange,
+            generation,
+            site,
+            target,
+            Kind.SUBMISSION,
+            lead=reading.lead,
+            token=render_token.read(self._tokens, reading.token, form.name, at, TOKEN_MAX_AGE_S)
+            if form.render_token == "auto"
+            else None,
+            content=reading.content,
+            contacts=reading.contacts,
+            form=form.name,
+            id=lead_id,
+            at=at,
+        )
+        journaled = await self._journal(exchange, generation, site, reading.route, visit, body)
+        judged = await self._pipeline.judge(visit.arrival, reading.route.judgement)
+        self._pipeline.record(judged)
+        decision = judged.decision
+        if site.site.mode is Mode.ENFORCE and journaled and decision is not Decision.ACCEPT:
+            if decision is Decision.REJECT:
+                await self._decline(exchange, reading.route, judged)
+                return
+            if form.on_review == "hold":
+                await self._hold(exchange, reading.route, judged)
+                return
+        await self._forward(exchange, generation, site, reading.route, visit, judged, body)
+
+    async def _read(
+        self, exchange: Exchange, generation: Generation, candidates: Sequence[FormRoute], body: bytes, target: Target
+    ) -> Reading | None:
+        limits = FormLimits(
+            fields=generation.config.limits.form_fields,
+            parts=generation.config.limits.form_parts,
+            depth=generation.config.limits.form_depth,
+        )
+        content_type, coding = exchange.header(b"content-type"), exchange.header(b"content-encoding")
+        if len(body) <= IN_THREAD_BYTES:
+            return understand(candidates, content_type, coding, body, limits, target)
+        return await asyncio.to_thread(understand, candidates, content_type, coding, body, limits, target)
+
+    async def _journal(
+        self, exchange: Exchange, generation: Generation, site: SiteRoutes, route: FormRoute, visit: Visit, body: bytes
+    ) -> bool:
+        """Make the submission durable. False, and counted, where the store could not in time."""
+        arrival = visit.arrival
+        lead = NewLead(
+            id=arrival.id,
+            site=site.name,
+            form=route.form.name,
+            received_at=arrival.at,
+            head=raw_head(exchange),
+            peer=arrival.peer or "",
+            client=None if isinstance(arrival.client, Unavailable) else arrival.client.address,
+            scheme="https" if exchange.tls else "http",
+            content_type=(exchange.header(b"content-type") or b"").decode("latin-1")[:200],
+            origin=site.site.origin,
+            success=route.form.success.model_dump_json().encode(),
+        )
+        try:
+            async with asyncio.timeout(generation.config.journal_deadline_ms / 1000):
+                await self._store.journal(lead, body)
+        except (StoreUnavailable, TimeoutError) as error:
+            self._store.unjournaled(arrival.id)
+            self._metrics.count("leadgate_unjournaled", site.name)
+            reason = error.reason if isinstance(error, StoreUnavailable) else "no commit within journal_deadline_ms"
+            log.error(
+                "store failed",
+                reason=reason,
+                remedy="free disk space or look at the store; submissions go to the origin meanwhile",
+            )
+            return False
+        self._metrics.count("leadgate_leads", site.name, LeadState.PENDING)
+        return True
+
+    def _settle(self, judged: Judged, state: LeadState, event: str, data: dict[str, object], note: str = "") -> None:
+        self._store.settle_soon(judged.arrival.id, state, event, data, note)
+        self._metrics.count("leadgate_leads", judged.arrival.site, state)
+
+    async def _decline(self, exchange: Exchange, route: FormRoute, judged: Judged) -> None:
+        self._settle(
+            judged, LeadState.REJECTED, "declined", {"by": judged.verdict.decided_by}, judged.verdict.decided_by
+        )
+        await say(exchange, "declined", judged.arrival.id, style=route.form.responses)
+
+    async def _hold(self, exchange: Exchange, route: FormRoute, judged: Judged) -> None:
+        self._settle(
+            judged,
+            LeadState.HELD,
+            "held",
+            {"by": judged.verdict.decided_by},
+            "under review: " + judged.verdict.decided_by,
+        )
+        log.info(
+            "lead held",
+            lead=judged.arrival.id,
+            site=judged.arrival.site,
+            form=judged.arrival.form,
+            by=judged.verdict.decided_by,
+        )
+        await say(exchange, "received", judged.arrival.id, style=route.form.responses)
+
+    async def _forward(
+        self,
+        exchange: Exchange,
+        generation: Generation,
+        site: SiteRoutes,
+        route: FormRoute,
+        visit: Visit,
+        judged: Judged,
+        body: bytes,
+    ) -> None:
+        headers = lead_headers(judged)
+        if headers and generation.config.passport.enabled:
+            headers.append((b"X-Lead-Passport", self._passports.sign(judged.arrival.id, site.name, body)))
+        on_head = CookieOnHead(visit, exchange.tls)
+        seen = bytearray()
+
+        def on_data(data: bytes) -> None:
+            if len(seen) < SUCCESS_BYTES:
+                seen.extend(data[: SUCCESS_BYTES - len(seen)])
+
+        success = route.form.success
+        try:
+            await forward(
+                exchange,
+                site.upstream,
+                forwarded=forwarded_for(exchange, generation),
+                add_headers=headers,
+                body=body,
+                on_head=on_head,
+                on_data=on_data if success.body is not None else None,
+            )
+        except UpstreamError as error:
+            self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
+            log.warning("origin failed", site=site.name, error=str(error))
+            note = "delivery unknown: " + str(error) if error.sent else str(error)
+            self._settle(judged, LeadState.HELD, "delivery failed", {"error": str(error), "sent": error.sent}, note)
+            await say(
+                exchange,
+                "kept" if trouble(error) == "unreachable" else "kept_slow",
+                judged.arrival.id,
+                style=_style(route),
+            )
+            return
+        self._outcome(judged, success_of(route, on_head, bytes(seen)), on_head.status or 0)
+
+    def _outcome(self, judged: Judged, delivered: bool, status: int) -> None:
+        data: dict[str, object] = {"status": status}
+        if delivered:
+            self._settle(judged, LeadState.DELIVERED, "delivered", data)
+        elif 400 <= status < 500:
+            self._settle(
+                judged, LeadState.REFUSED, "refused", data, f"the origin answered {status}: its own validation"
+            )
+        else:
+            note = f"the origin answered {status}, which does not match the form's success"
+            self._settle(judged, LeadState.HELD, "not taken", data, note)
+
+    async def _pass_on(self, exchange: Exchange, generation: Generation, site: SiteRoutes, body: bytes) -> None:
+        try:
+            await forward(exchange, site.upstream, forwarded=forwarded_for(exchange, generation), body=body)
+        except UpstreamError as error:
+            self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
+            await say(exchange, trouble(error))
+
+    async def _too_large(
+        self,
+        exchange: Exchange,
+        generation: Generation,
+        site: SiteRoutes,
+        route: FormRoute,
+        target: Target,
+        error: BodyTooLarge,
+    ) -> None:
+        """Larger than the promise of durability reaches: refused in `enforce`, else streamed on, undecided and counted."""
+        self._metrics.count("leadgate_undecided", site.name, "body_too_large")
+        missing = Unavailable(f"body_too_large: more than {route.max_body} bytes")
+        visit = self._arrivals.read(
+            exchange, generation, site, target, Kind.SUBMISSION, lead=missing, form=route.form.name
+        )
+        judged = await self._pipeline.judge(visit.arrival, route.judgement)
+        if site.site.mode is Mode.ENFORCE:
+            status = await say(exchange, "too_large", visit.arrival.id, style=_style(route))
+            self._pipeline.record(judged, Answered(status, "gateway"))
+            return
+
+        async def whole() -> AsyncIterator[bytes]:
+            if error.received_so_far:
+                yield error.received_so_far
+            async for chunk in exchange.chunks():
+                yield chunk
+
+        on_head = CookieOnHead(visit, exchange.tls)
+        try:
+            await forward(
+                exchange,
+                site.upstream,
+                forwarded=forwarded_for(exchange, generation),
+                add_headers=lead_headers(judged),
+                body=whole(),
+                body_length=exchange.content_length,
+                on_head=on_head,
+            )
+        except UpstreamError as failure:
+            self._metrics.count("leadgate_origin_errors", site.name, type(failure).__name__)
+            on_head.status = await say(exchange, trouble(failure), style=_style(route))
+        self._pipeline.record(judged, Answered(on_head.status or 0, "origin"))
+
+
+def _style(route: FormRoute) -> str | None:
+    return "json" if route.form.responses == "json" else None
+
+
+def understand(
+    candidates: Sequence[FormRoute],
+    content_type: bytes | None,
+    coding: bytes | None,
+    body: bytes,
+    limits: FormLimits,
+    target: Target,
+) -> Reading | None:
+    """Which form a body is, and what it says. None where its fields show that it is none of the candidates.
+
+    A body that cannot be read is taken for the first candidate: it may be a lead.
+    """
+    try:
+        parsed = parse_form(content_type, coding, body, limits, target.query)
+    except FormUnreadable as error:
+        return Reading(candidates[0], Unavailable(f"form: {error.reason}"), None, hashlib.sha256(body).digest())
+    route = next((route for route in candidates if _agrees(route, parsed)), None)
+    if route is None:
+        return None
+    form = route.form
+    token = next((value for name, value in parsed.fields if name == "_lg_t"), None)
+    fields = tuple([pair for pair in parsed.fields if pair[0] != "_lg_t"])
+    by_role = roles(fields, route.roles)
+    trap = roles(fields, {"honeypot": tuple(form.honeypot)}).get("honeypot", ()) if form.honeypot else ()
+    lead = Lead(form.name, fields, by_role, trap)
+    content = hashlib.blake2b(
+        msgspec.json.encode([fields, [file.filename for file in parsed.files]]), digest_size=16
+    ).digest()
+    contacts = [("email", email.normalise(value)) for value in by_role.get("email", ())[:4]]
+    contacts += [("phone", phone.normalise(value, form.expected_countries)) for value in by_role.get("phone", ())[:4]]
+    return Reading(route, lead, token, content, tuple([pair for pair in contacts if pair[1]]))
+
+
+def _agrees(route: FormRoute, parsed: ParsedForm) -> bool:
+    wanted = route.form.route.fields
+    return not wanted or all(any(pair == (name, value) for pair in parsed.fields) for name, value in wanted.items())
+
+
+def success_of(route: FormRoute, head: CookieOnHead, body: bytes) -> bool:
+    """Did the origin take the lead, by the form's own words?"""
+    return route.form.success.accepts(head.status or 0, head.field(b"location"), body.decode("utf-8", "replace"))

@@ -1,0 +1,163 @@
+"""One generation: everything configuration, rules and lists decide, built aside and swapped in as one reference.
+
+Its id is a hash of the effective configuration, the rules and the lists, so that every machine with the same has the same; each verdict carries it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from detectors.observation import Kind
+from detectors.reference import FormSettings, Reference
+from gateway.config import Config, Form, Site
+from gateway.config.lists import ListEntry
+from gateway.intake.client_ip import TrustedProxies
+from gateway.intake.target import PathPattern, Target
+from gateway.pipeline import Judgement
+from gateway.upstream.client import Upstream
+from rules.lists import Entry, Lists
+from rules.ruleset import Ruleset
+
+METHODS_OF_A_LANDING = frozenset({"GET"})
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRoute:
+    pattern: PathPattern
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class FormRoute:
+    """One form: where it is sent to, what its fields mean, and how it is judged.
+
+    roles     role → field names
+    max_body  bytes
+    """
+
+    form: Form
+    pattern: PathPattern
+    judgement: Judgement
+    roles: dict[str, tuple[str, ...]]
+    max_body: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRoutes:
+    """What the gateway does in front of one site."""
+
+    site: Site
+    upstream: Upstream
+    landings: tuple[LandingRoute, ...]
+    forms: tuple[FormRoute, ...]
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    def landing(self, method: str, target: Target) -> LandingRoute | None:
+        if method not in METHODS_OF_A_LANDING:
+            return None
+        for route in self.landings:
+            if route.pattern.matches(target):
+                return route
+        return None
+
+    def forms_at(self, target: Target) -> tuple[FormRoute, ...]:
+        """Every form that this request could be, in file order; which of several it is, its fields tell."""
+        return tuple([r for r in self.forms if r.form.route.method in target.methods and r.pattern.matches(target)])
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """id: 16 hexadecimal digits; content: what it was made of, stored once beside the records."""
+
+    id: str
+    content: bytes
+    config: Config
+    ruleset: Ruleset
+    trusted: TrustedProxies
+    hosts: dict[bytes, SiteRoutes]
+    any_host: SiteRoutes | None
+
+    def site(self, host: bytes | None) -> SiteRoutes | None:
+        """The site that answers for a Host header, whatever its port and case."""
+        found = self.hosts.get(host) if host is not None else None
+        if found is None and self.hosts and host is not None:
+            name = host.lower()
+            name = name[: name.rindex(b"]") + 1] if name.startswith(b"[") and b"]" in name else name.partition(b":")[0]
+            found = self.hosts.get(name.rstrip(b"."))
+        return found or self.any_host
+
+    @property
+    def sites(self) -> tuple[SiteRoutes, ...]:
+        every = {routes.name: routes for routes in self.hosts.values()}
+        if self.any_host is not None:
+            every[self.any_host.name] = self.any_host
+        return tuple(every.values())
+
+
+def build(config: Config, ruleset: Ruleset, reference: Reference, upstream: Callable[[Site], Upstream]) -> Generation:
+    """Everything a request needs, made of what was loaded.
+
+    upstream  the pooled client of a site's origin; asked once for each site, so that pools survive a reload
+    """
+    content = orjson.dumps(
+        {
+            "config": orjson.Fragment(config.canonical()),
+            "rules": orjson.Fragment(ruleset.content()),
+            "lists": reference.content_hash,
+        },
+    )
+    generation = hashlib.sha256(content).hexdigest()[:16]
+    lists = Lists([_entry(e) for e in config.lists.allow], [_entry(e) for e in config.lists.deny])
+    hosts: dict[bytes, SiteRoutes] = {}
+    any_host: SiteRoutes | None = None
+    for site in config.sites:
+        routes = _routes(config, site, ruleset, reference, lists, generation, upstream(site))
+        for host in site.hosts:
+            hosts[host.lower().encode("idna" if not host.isascii() else "ascii")] = routes
+        if not site.hosts:
+            any_host = routes
+    return Generation(generation, content, config, ruleset, TrustedProxies(config.trusted_proxies), hosts, any_host)
+
+
+def _routes(
+    config: Config,
+    site: Site,
+    ruleset: Ruleset,
+    reference: Reference,
+    lists: Lists,
+    generation: str,
+    upstream: Upstream,
+) -> SiteRoutes:
+    landings = []
+    for page in site.landing_pages:
+        policy = ruleset.policy(Kind.LANDING, review_below=page.review_below)
+        judgement = Judgement(page.path, site.mode, generation, reference, ruleset, policy, lists)
+        landings.append(LandingRoute(PathPattern(page.path), judgement))
+    forms = []
+    for form in site.forms:
+        settings = FormSettings(min_seconds=form.min_seconds, expected_countries=tuple(form.expected_countries))
+        policy = ruleset.policy(Kind.SUBMISSION, review_below=form.review_below)
+        judgement = Judgement(form.name, site.mode, generation, reference.with_form(settings), ruleset, policy, lists)
+        max_body = form.max_body or config.limits.max_body
+        forms.append(FormRoute(form, PathPattern(form.route.path), judgement, form.fields.mapping(), max_body))
+    return SiteRoutes(site, upstream, tuple(landings), tuple(forms))
+
+
+def _entry(entry: ListEntry) -> Entry:
+    return Entry(
+        entry.name,
+        addresses=tuple(str(network) for network in entry.addresses),
+        asns=entry.asns,
+        countries=entry.countries,
+        emails=entry.emails,
+        email_domains=entry.email_domains,
+        user_agents=entry.user_agents,
+        note=entry.note,
+    )

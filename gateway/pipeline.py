@@ -1,0 +1,131 @@
+"""One request's way to its verdict: gather, detect, judge, record. The edge, the admin API and replay all run this one path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import msgspec
+
+import detectors
+from detectors.observation import Observation, Unavailable
+from detectors.reference import Reference
+from detectors.signal import Signal
+from gateway.evidence import record
+from gateway.facts.arrival import Arrival
+from gateway.facts.collect import Collector
+from gateway.log import log
+from gateway.metrics import Metrics
+from gateway.model import Mode
+from gateway.stores.records import Store
+from rules.lists import Lists
+from rules.loader import Ruleset
+from rules.score import Policy
+from rules.verdict import Decision, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a route is judged by: built once per generation, shared by all its requests.
+
+    name  of the landing page entry or form, for people
+    """
+
+    name: str
+    mode: Mode
+    generation: str
+    reference: Reference
+    ruleset: Ruleset
+    policy: Policy
+    lists: Lists
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """An arrival with everything that was found out about it."""
+
+    arrival: Arrival
+    observation: Observation
+    signals: tuple[Signal, ...]
+    verdict: Verdict
+    by: Judgement
+
+    @property
+    def decision(self) -> Decision:
+        return self.verdict.decision
+
+
+class Pipeline:
+    """Facts in, verdict out, record queued."""
+
+    def __init__(self, collector: Collector, store: Store, metrics: Metrics, *, source: str = "live") -> None:
+        self._collector = collector
+        self._store = store
+        self._metrics = metrics
+        self._source = source
+
+    async def judge(self, arrival: Arrival, by: Judgement) -> Judged:
+        """The verdict on an arrival. Never raises: what fails becomes a fact that could not be had, and is counted."""
+        clock = perf_counter()
+        stage, count = self._metrics.stage, self._metrics.count
+        failures: list[tuple[str, str]] = []
+        try:
+            observation = await self._collector.gather(arrival)
+        except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a visitor the page
+            observation = _without_facts(arrival, f"facts: {type(error).__name__}")
+            failures.append(("facts", type(error).__name__))
+            count("leadgate_fail_open", arrival.site, "facts")
+            log.error("fail open", reason="facts", route=by.name, error=repr(error))
+        clock = stage("facts", clock)
+        signals, failed = detectors.run(observation, by.reference)
+        for detector, kind in failed:
+            failures.append((f"detector {detector}", kind))
+            count("leadgate_detector_failures", detector)
+            log.error("detector failed", detector=detector, error=kind)
+        clock = stage("detectors", clock)
+        verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), failures)
+        stage("rules", clock)
+        count("leadgate_observations", arrival.site, arrival.kind, verdict.decision, verdict.ivt)
+        for signal in signals:
+            count("leadgate_signals", signal.id)
+        return Judged(arrival, observation, tuple(signals), verdict, by)
+
+    def record(self, judged: Judged, answered: Mapping[str, object] | None = None) -> None:
+        """Queue the record for the next commit; the request does not wait for it.
+
+        answered  what the visitor got, where it is known by now: {"status": 200, "by": "origin" or "gateway"}
+        """
+        clock = perf_counter()
+        if not self._store.record(self.entry(judged, answered)):
+            self._metrics.count("leadgate_records_dropped")
+        self._metrics.stage("record", clock)
+
+    def entry(self, judged: Judged, answered: Mapping[str, object] | None = None) -> record.Entry:
+        by = judged.by
+        return record.build(
+            judged.observation,
+            judged.signals,
+            judged.verdict,
+            id=judged.arrival.id,
+            mode=by.mode,
+            generation=by.generation,
+            route=by.name,
+            answered=answered,
+            source=self._source,
+        )
+
+
+def _without_facts(arrival: Arrival, reason: str) -> Observation:
+    missing = Unavailable(reason)
+    return Observation(
+        arrival.kind,
+        arrival.site,
+        arrival.at,
+        arrival.page,
+        arrival.client,
+        arrival.request,
+        missing,
+        missing,
+        missing,
+        lead=arrival.lead,
+    )
