@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.delivery.headers import Field, lead_headers
 from gateway.edge.arrivals import Visit
 from gateway.generation import Generation
 from gateway.intake import session_cookie
@@ -12,22 +13,10 @@ from gateway.upstream.errors import HeadTimeout, UpstreamError
 from gateway.upstream.headers import Fields, Forwarded
 from gateway.web.pages import page, wants_json
 
-Field = tuple[bytes, bytes]
 
-
-def lead_headers(judged: Judged) -> list[Field]:
+def verdict_headers(judged: Judged) -> list[Field]:
     """The verdict for the origin, in `tag` and `enforce`; nothing in `monitor`."""
-    if judged.by.mode is Mode.MONITOR:
-        return []
-    verdict = judged.verdict
-    reasons = ",".join([reason.signal for reason in verdict.reasons if reason.counted > 0])
-    return [
-        (b"X-Lead-Id", judged.arrival.id.encode()),
-        (b"X-Lead-Quality", b"%d" % verdict.quality),
-        (b"X-Lead-Verdict", verdict.decision.value.encode()),
-        (b"X-Lead-Ivt", verdict.ivt.value.encode()),
-        (b"X-Lead-Reasons", reasons.encode()),
-    ]
+    return [] if judged.by.mode is Mode.MONITOR else lead_headers(judged.arrival.id, judged.verdict)
 
 
 def forwarded_for(exchange: Exchange, generation: Generation) -> Forwarded:

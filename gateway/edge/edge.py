@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.observation import Kind
-from gateway.edge.answers import CookieOnHead, forwarded_for, lead_headers, say, trouble
+from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
@@ -92,7 +92,7 @@ class Edge:
                 exchange,
                 site.upstream,
                 forwarded=forwarded_for(exchange, generation),
-                add_headers=lead_headers(judged),
+                add_headers=verdict_headers(judged),
                 inject=injector,
                 on_head=on_head,
             )

@@ -14,7 +14,7 @@ import msgspec
 
 from detectors import email, phone
 from detectors.observation import Kind, Lead, Unavailable
-from gateway.edge.answers import CookieOnHead, forwarded_for, lead_headers, say, trouble
+from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit, raw_head
 from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
@@ -205,7 +205,7 @@ class Submissions:
         judged: Judged,
         body: bytes,
     ) -> None:
-        headers = lead_headers(judged)
+        headers = verdict_headers(judged)
         if headers and generation.config.passport.enabled:
             headers.append((b"X-Lead-Passport", self._passports.sign(judged.arrival.id, site.name, body)))
         on_head = CookieOnHead(visit, exchange.tls)
@@ -292,7 +292,7 @@ class Submissions:
                 exchange,
                 site.upstream,
                 forwarded=forwarded_for(exchange, generation),
-                add_headers=lead_headers(judged),
+                add_headers=verdict_headers(judged),
                 body=whole(),
                 body_length=exchange.content_length,
                 on_head=on_head,

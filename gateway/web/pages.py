@@ -51,7 +51,7 @@ TEXTS = {
         403,
         "This page cannot be shown",
         (
-            "The request looks automated. If you are a person, please try another browser or network, or reach us another way and quote the reference below.",
+            "The request looks automated. If you are a person, try another browser or network, or reach us another way and quote the reference below.",
         ),
         BAD,
         "declined",

@@ -1,0 +1,88 @@
+"""Looks after what waits: held leads nobody looked at, a store that stopped or came back, a proxy nobody trusts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.config import Config
+from gateway.intake.proxy_suspicion import ProxySuspicion
+from gateway.log import log
+from gateway.metrics import Metrics
+from gateway.model import LeadState, now_us
+from gateway.stores.errors import StoreError
+from gateway.stores.records import Store
+
+ROUND_S = 15.0
+DAY_US = 86_400_000_000
+PAGE = 200
+
+
+class Watch:
+    """held: leads that wait for a person; oldest_s: seconds the oldest of them has waited; accounted: did the last count of leads hold?"""
+
+    def __init__(self, store: Store, metrics: Metrics, suspicion: ProxySuspicion, config: Callable[[], Config]) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._suspicion = suspicion
+        self._config = config
+        self._healthy = True
+        self._advice: tuple[str, ...] = ()
+        self._reported_at = 0
+        self.held = 0
+        self.oldest_s = 0.0
+        self.accounted = True
+
+    async def run(self) -> None:
+        while True:
+            self._store_state()
+            self._proxy()
+            try:
+                await self._leads()
+            except StoreError as error:
+                log.warning("store failed", reason=str(error), remedy="look at the store")
+            await asyncio.sleep(ROUND_S)
+
+    def _store_state(self) -> None:
+        healthy = self._store.healthy
+        if healthy and not self._healthy:
+            log.info("store recovered", queued=self._store.lag)
+        elif not healthy:
+            log.error(
+                "store failed",
+                reason=self._store.trouble,
+                queued=self._store.lag,
+                remedy="free disk space or look at the store",
+            )
+        self._healthy = healthy
+
+    def _proxy(self) -> None:
+        advice = self._suspicion.advice()
+        if advice and advice != self._advice:
+            log.warning("proxy suspected", remedy="; ".join(advice))
+        self._advice = advice
+
+    async def _leads(self) -> None:
+        """Counts held leads, reports those nobody looked at for a day, and checks that every submission is accounted for."""
+        conservation = await self._store.conservation()
+        self.accounted = conservation.holds
+        if not conservation.holds:
+            log.error(
+                "store failed",
+                reason=f"{conservation.received} submissions were received, {sum(conservation.by_state.values())} are there",
+                remedy="leads are missing from the store: restore it from its backup and compare",
+            )
+        self.held = conservation.by_state.get(LeadState.HELD, 0)
+        oldest = await self._store.oldest(LeadState.HELD) if self.held else None
+        now = now_us()
+        self.oldest_s = 0.0 if oldest is None else max(0, now - oldest) / 1_000_000
+        reviewer = self._config().reviewer
+        if oldest is not None and now - oldest > DAY_US and now - self._reported_at > DAY_US:
+            self._reported_at = now
+            log.warning(
+                "leads waiting",
+                count=self.held,
+                oldest_hours=round(self.oldest_s / 3600),
+                reviewer=None if reviewer is None else reviewer.name or "see reviewer in the configuration",
+                remedy="leadgate leads list --state held",
+            )
