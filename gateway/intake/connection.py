@@ -12,15 +12,14 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, cast
 
-from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser
-from aiohttp.web_protocol import RequestHandler
 
 from gateway.intake.body import Body, Budget
 from gateway.intake.chunked import ChunkedDecoder
-from gateway.intake.exchange import STATUS_LINES, Exchange
+from gateway.intake.exchange import Exchange
 from gateway.intake.framing import check_partial, read_head
-from gateway.intake.refusal import BodyTimeout, ClientGone, NoRoom, Refused
+from gateway.intake.refusal import BodyTimeout, ClientGone, NoRoom, Refused, plain_answer
+from gateway.intake.transport import VisitorTransport
 from gateway.intake.tunnel import TunnelReader, TunnelWriter
 
 if TYPE_CHECKING:
@@ -32,46 +31,21 @@ _TAKING = (_BODY, _TUNNEL)
 _PIPELINE_BYTES = 64 * 1024  # bytes of later requests held while an answer is made; then the visitor is read no further
 _DISCARD_BYTES = 256 * 1024  # rest of a body read in vain to keep a connection; beyond that closing is cheaper
 _CHECK_S = 1.0  # how often the rate of an arriving body is looked at
-_EXTRA = {
-    405: b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
-    429: b"Retry-After: 10\r\n",
-    503: b"Retry-After: 10\r\n",
-}
 
 
-def plain_answer(status: int, text: str) -> bytes:
-    """A whole short answer that ends the connection."""
-    body = text.encode() + b"\n"
-    return b"%bContent-Type: text/plain; charset=utf-8\r\n%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (
-        STATUS_LINES[status], _EXTRA.get(status, b""), len(body), body,
-    )  # fmt: skip
-
-
-class Connection(RequestHandler):
+class Connection(VisitorTransport):
     """Its life: head → (body) → answer → head ..., then closed at once or, where unread bytes may come, lingering."""
 
     __slots__ = (
-        "_acceptor", "_body", "_empty_line_skipped", "_eof", "_exchange", "_head_at", "_held", "_last_byte", "_limits", "_pending",
-        "_persist", "_phase", "_scanned", "_served", "_stalled_at", "_task", "_unsent", "address_key", "budget", "due", "loop", "lost",
-        "peer", "tls",
+        "_acceptor", "_body", "_empty_line_skipped", "_eof", "_exchange", "_head_at", "_pending", "_persist", "_phase", "_scanned",
+        "_served", "_task", "address_key", "budget",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor, loop: asyncio.AbstractEventLoop) -> None:
-        limits = acceptor.limits
-        super().__init__(
-            acceptor, loop=loop, keepalive_timeout=0, access_log=None,  # type: ignore[arg-type]  # None is how it is switched off
-            max_line_size=limits.target_bytes, max_field_size=limits.header_field_bytes, max_headers=limits.header_count,
-            auto_decompress=False,
-        )  # fmt: skip
-        self.loop = loop
+        super().__init__(acceptor, loop, acceptor.limits)
         self.budget: Budget = acceptor.budget
-        self.peer: tuple[str, int] = ("", 0)
-        self.tls = False
-        self.lost = False
-        self.due = math.inf  # loop time at which the sweep looks at this connection
         self.address_key: bytes | None = None  # what it is counted under, if it is
         self._acceptor = acceptor
-        self._limits = limits
         self._phase = _HEAD
         self._pending = b""  # received, not yet understood
         self._scanned = 0  # so much of it holds no end of a head
@@ -83,19 +57,11 @@ class Connection(RequestHandler):
         self._task: asyncio.Task[None] | None = None
         self._body: Body | None = None
         self._eof = False  # the visitor has ended his side
-        self._held = False  # we read no further for now
-        self._unsent = 0
-        self._stalled_at = 0.0
-        self._last_byte = 0.0
 
     # transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        BaseProtocol.connection_made(self, transport)
-        self.tls = transport.get_extra_info("sslcontext") is not None
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            self.peer = (peer[0], peer[1])
+        super().connection_made(transport)
         self._acceptor.connection_made(self, cast(asyncio.Transport, transport))
         refused = self._acceptor.admit(self)
         if refused is not None:
@@ -104,9 +70,7 @@ class Connection(RequestHandler):
             self.due = self.loop.time() + self._limits.keep_alive_s
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self.lost = True
-        self.due = math.inf
-        BaseProtocol.connection_lost(self, exc)
+        super().connection_lost(exc)
         self._acceptor.forget(self)
         self._pending = b""
         exchange = self._exchange
@@ -146,14 +110,7 @@ class Connection(RequestHandler):
         elif phase == _WAIT:
             self._pending += data
             if len(self._pending) > _PIPELINE_BYTES:
-                self._hold()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self.transport is not None:
-            self._unsent = self.transport.get_write_buffer_size()
-            self._stalled_at = self.loop.time()
-            self.due = min(self.due, self._stalled_at + self._limits.send_stall_s)
+                self.hold()
 
     # reading
 
@@ -180,7 +137,7 @@ class Connection(RequestHandler):
                 return
             parser = self._parser
             if parser is None:
-                parser = self._parser = self._new_parser()
+                parser = self._parser = self.new_parser()
             head = read_head(data if end == len(data) else data[:end], cast(HttpRequestParser, parser), limits)
         except Refused as refused:
             self._refuse(refused)
@@ -199,14 +156,6 @@ class Connection(RequestHandler):
             self._begin_body(exchange)
         self._acceptor.in_flight += 1
         self._task = self.loop.create_task(self._serve(exchange))
-
-    def _new_parser(self) -> HttpRequestParser:
-        """A parser that has read a head with a body or an upgrade waits for what we do not give it, so each serves up to one such."""
-        limits = self._limits
-        return HttpRequestParser(
-            self, self.loop, 2**16, max_line_size=limits.target_bytes, max_field_size=limits.header_field_bytes,
-            max_headers=limits.header_count, auto_decompress=False,
-        )  # fmt: skip
 
     def _begin_body(self, exchange: Exchange) -> None:
         self._head_at = now = self.loop.time()
@@ -231,6 +180,8 @@ class Connection(RequestHandler):
             rest = body.feed(data)
         except Refused as refused:
             body.fail(refused)
+            if self._exchange is None:
+                self._end_connection(unread=True)
             return
         if body.done:
             self._phase = _WAIT
@@ -240,23 +191,19 @@ class Connection(RequestHandler):
                 self._body = None
                 self._next()
             elif len(rest) > _PIPELINE_BYTES:
-                self._hold()
+                self.hold()
         elif body.size > self._limits.body_buffer_bytes or (body.size and self.budget.full):
-            self._hold()
+            self.hold()
 
-    def _hold(self) -> None:
-        if not self._held:
-            self._held = True
-            self._pause_transport_reading()
-            if self._body is not None:
-                self._body.stop_clock(self.loop.time())
+    def hold(self) -> None:
+        if self._body is not None and not self._held:
+            self._body.stop_clock(self.loop.time())
+        super().hold()
 
-    def _release(self) -> None:
-        if self._held:
-            self._held = False
-            self._resume_transport_reading()
-            if self._body is not None and not self._body.done:
-                self._body.run_clock(self.loop.time())
+    def release(self) -> None:
+        if self._body is not None and not self._body.done and self._held:
+            self._body.run_clock(self.loop.time())
+        super().release()
 
     # for the exchange
 
@@ -268,7 +215,7 @@ class Connection(RequestHandler):
         if self._held and self._phase != _WAIT:
             low = 0 if self.budget.full else self._limits.body_buffer_bytes // 2
             if body.size <= low:
-                self._release()
+                self.release()
 
     def body_invited(self, exchange: Exchange) -> None:
         if self._body is not None and exchange is self._exchange and not self._held:
@@ -280,30 +227,11 @@ class Connection(RequestHandler):
             raise NoRoom
 
     def may_persist(self, exchange: Exchange) -> bool:
-        if not self._persist or self._acceptor.draining or (self._eof and not self._pending):
+        if not self._persist or self._acceptor.draining:
             return False
         body = self._body
         # A visitor who still waits for `100 Continue` may or may not send the body now: what comes next would be a guess.
         return body is None or not (body.failed or (exchange.expects_continue and not body.begun))
-
-    async def send(self, data: bytes) -> None:
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            raise ClientGone("the connection was lost")
-        transport.write(data)
-        if self._phase == _TUNNEL:
-            self._last_byte = self.loop.time()
-        if self._paused:
-            try:
-                await self._drain_helper()
-            except ConnectionError as error:
-                raise ClientGone("the connection was lost") from error
-            if self.lost:
-                raise ClientGone("the connection was lost")
-
-    def end_sending(self) -> None:
-        if self.transport is not None and self.transport.can_write_eof() and not self.transport.is_closing():
-            self.transport.write_eof()
 
     def open_tunnel(self) -> tuple[TunnelReader, TunnelWriter]:
         body = self._body = Body(self, None, None)
@@ -317,13 +245,11 @@ class Connection(RequestHandler):
             self._read_body(data)
         if self._eof:
             body.end()
-        self._release()
+        self.release()
         return TunnelReader(body), TunnelWriter(self)
 
-    def cut(self) -> None:
-        """Drops the connection without a word more."""
-        if self.transport is not None:
-            self.transport.abort()
+    def tunnel_used(self) -> None:
+        self._last_byte = self.loop.time()
 
     # an exchange from its start to its end
 
@@ -382,7 +308,7 @@ class Connection(RequestHandler):
         else:
             body.discard()
             self.due = self.loop.time() + self._limits.linger_s
-            self._release()
+            self.release()
 
     def _next(self) -> None:
         """The connection is free for the next request; it may be here already."""
@@ -390,7 +316,7 @@ class Connection(RequestHandler):
         data, self._pending = self._pending, b""
         self.due = self.loop.time() + self._limits.keep_alive_s
         if self._held:
-            self._release()
+            self.release()
         if data:
             self._read_head(data)
         if self._eof and self._phase == _HEAD and not self.lost:
@@ -420,14 +346,17 @@ class Connection(RequestHandler):
         if body is not None:
             unread = unread or not body.done
             body.discard()
-        if self._eof or not (unread or self._pending or self._held):
-            transport.close()
-            return
+        unread = unread or bool(self._pending) or self._held
         self._phase = _LINGER
         self._pending = b""
-        self.due = self.loop.time() + self._limits.linger_s
-        self.end_sending()
-        self._release()
+        self._unsent = transport.get_write_buffer_size()
+        self._stalled_at = self.loop.time()
+        self.due = self._stalled_at + self._limits.linger_s
+        if self._eof or not unread:
+            transport.close()  # behind what is still unsent
+        else:
+            self.end_sending()
+            self.release()
 
     # deadlines and drain, called by the acceptor
 
@@ -441,25 +370,14 @@ class Connection(RequestHandler):
                 self._end_connection()
             return
         if phase == _LINGER:
-            self.cut()
+            if self.sends_on(now):
+                self.due = now + self._limits.linger_s
+            else:
+                self.cut()
             return
         limits = self._limits
-        due = math.inf
-        if self._paused and self.transport is not None:
-            unsent = self.transport.get_write_buffer_size()
-            if unsent < self._unsent:
-                self._unsent = unsent
-                self._stalled_at = now
-            elif now - self._stalled_at >= limits.send_stall_s:
-                self._acceptor.on_refusal(408, "send_stall")
-                self.cut()
-                return
-            due = self._stalled_at + limits.send_stall_s
+        due = self.check_stall(now)
         if phase == _TUNNEL:
-            if now - self._last_byte >= limits.tunnel_idle_s:
-                self._acceptor.on_refusal(408, "tunnel_idle")
-                self.cut()
-                return
             due = min(due, self._last_byte + limits.tunnel_idle_s)
         elif phase == _BODY and self._body is not None:
             if self._exchange is None:  # the rest of a body nobody wants
@@ -467,6 +385,10 @@ class Connection(RequestHandler):
                 return
             self._check_pace(self._body, now)
             due = min(due, now + _CHECK_S)
+        if due <= now:
+            self._acceptor.on_refusal(408, "tunnel_idle" if phase == _TUNNEL and not self._paused else "send_stall")
+            self.cut()
+            return
         self.due = due
 
     def _check_pace(self, body: Body, now: float) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from gateway.intake.refusal import BodyTooLarge, ClientGone
+from gateway.intake.refusal import STATUS_LINES, BodyTooLarge
 
 if TYPE_CHECKING:
     from gateway.intake.connection import Connection
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from gateway.intake.tunnel import TunnelReader, TunnelWriter
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode("ascii") for s in HTTPStatus}
 
 
 class Exchange:
@@ -186,6 +184,3 @@ class Exchange:
         if not self.started or self.upgrade is None:
             raise RuntimeError("a tunnel needs an upgrade request and a started 101 answer")
         return self._connection.open_tunnel()
-
-
-__all__ = ["CONTINUE", "STATUS_LINES", "ClientGone", "Exchange"]

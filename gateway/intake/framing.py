@@ -82,8 +82,10 @@ def read_head(raw: bytes, parser: HttpRequestParser, limits: Limits) -> Head:
     if count > limits.header_count:
         raise Refused(431, "header_count", f"More than {limits.header_count} header fields.")
 
+    # llhttp takes no bytes above 127 in a target, but old browsers and hand-made links send them: it gets a stand-in.
+    shown = raw if target.isascii() else b"%b / HTTP/%b\r\n%b" % (method, version_text, raw[end:])
     try:
-        messages = parser.feed_data(raw)[0]
+        messages = parser.feed_data(shown)[0]
     except LineTooLong as error:  # the target was measured above, so it is a field
         raise Refused(431, "header_field_bytes", "A header field is too long.") from error
     except (HttpProcessingError, ValueError) as error:
@@ -178,6 +180,10 @@ def _read_connection(head: Head, connection: bytes, index: dict[bytes, bytes]) -
         # RFC 9110 section 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that is intended for all
         # recipients of the content." Stricter: refused, because obeying would remove the framing.
         raise _bad("connection_option", "The Connection header field names a field that must not be removed.")
+    if b"close" in options:
+        # RFC 9112 section 9.3: "If the "close" connection option is present, the connection will not persist after the current
+        # response"; llhttp lets `keep-alive` beside it win in HTTP/1.0.
+        head.keep_alive = False
     # RFC 9110 section 7.8: "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request."
     if b"upgrade" in options and head.version == (1, 1):
         head.upgrade = index.get(b"upgrade")

@@ -12,6 +12,16 @@ A handler may catch them; those that escape it are answered (and counted) by the
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode("ascii") for s in HTTPStatus}
+
+_EXTRA = {
+    405: b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+    429: b"Retry-After: 10\r\n",
+    503: b"Retry-After: 10\r\n",
+}
+
 
 class IntakeError(Exception):
     """Root of everything the receiving side raises into a handler."""
@@ -52,3 +62,11 @@ class BodyTooLarge(Refused):
 class NoRoom(Refused):
     def __init__(self) -> None:
         super().__init__(503, "no_room", "Too many large requests at once. Please try again in a moment.")
+
+
+def plain_answer(status: int, text: str) -> bytes:
+    """A whole short answer that ends the connection."""
+    body = text.encode() + b"\n"
+    return b"%bContent-Type: text/plain; charset=utf-8\r\n%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (
+        STATUS_LINES[status], _EXTRA.get(status, b""), len(body), body,
+    )  # fmt: skip

@@ -36,6 +36,7 @@ class TunnelWriter:
         self._connection = connection
 
     async def write(self, data: bytes) -> None:
+        self._connection.tunnel_used()
         await self._connection.send(data)
 
     async def finish(self) -> None:
