@@ -20,12 +20,14 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     seen = obs.duplicate
     if not isinstance(seen, Duplicate):
         return
-    same_rendering = isinstance(obs.token, RenderToken) and obs.token.uses > 1 and obs.token.same_body is True
-    if seen.body_seen > 1 and not same_rendering:  # a double click is told by the token and is one lead
+    clicks = 1
+    if isinstance(obs.token, RenderToken) and obs.token.uses > 1 and obs.token.same_body is True:
+        clicks = obs.token.uses  # a double click is told by the token and is one lead
+    if seen.body_seen > clicks:
         yield Signal(
             "lead.duplicate",
             evidence=(str(seen.body_seen),),
-            strength=round(min(1.0, 0.4 + 0.2 * (seen.body_seen - 2)), 3),
+            strength=round(min(1.0, 0.4 + 0.2 * (seen.body_seen - clicks - 1)), 3),
         )
-    elif seen.contact_seen > 1:
+    elif seen.contact_seen > clicks:
         yield Signal("lead.known_contact", evidence=(str(seen.contact_seen), str(seen.contact_days)))

@@ -69,6 +69,7 @@ def parse(address: str) -> Address | SyntaxProblem:
             allow_smtputf8=True,
             allow_quoted_local=True,
             check_deliverability=False,
+            strict=True,  # RFC 5321: at most 64 characters before the @
             test_environment=True,  # reserved names are well-formed; they get a signal of their own
         )
     except EmailNotValidError:

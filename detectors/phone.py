@@ -212,6 +212,8 @@ def _invented(e164: str, digits: str) -> tuple[str, float] | None:
     """Why nobody has this number, and how sure that is; None where somebody may. The reason never holds the number."""
     if e164 and _FICTIONAL.fullmatch(e164[1:]):
         return "set aside for films and books", 1.0
+    if len(digits) > 15:  # longer than any number is (ITU E.164)
+        return None
     tail, core = digits[-7:], digits.lstrip("0")
     if len(digits) >= 7 and len(set(core)) <= 1:
         return "one digit repeated", 1.0

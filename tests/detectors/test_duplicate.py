@@ -1,0 +1,58 @@
+"""The duplicate lead, and the contact who comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.duplicate import detect
+from detectors.observation import Client, Duplicate, Kind, Observation, Page, RenderToken, Request, Unavailable
+from detectors.reference import Reference
+from detectors.signal import Signal
+
+GONE = Unavailable("test")
+
+
+@pytest.fixture(scope="module")
+def ref() -> Reference:
+    return Reference.builtin()
+
+
+def found(ref: Reference, seen: Duplicate | Unavailable | None, token: RenderToken | None = None) -> list[Signal]:
+    obs = Observation(
+        Kind.SUBMISSION,
+        "acme",
+        0,
+        Page("acme.example", "/lead"),
+        Client("192.0.2.1"),
+        Request("POST", "/lead", ()),
+        network=GONE,
+        velocity=GONE,
+        token=token,
+        duplicate=seen,
+    )
+    return list(detect(obs, ref))
+
+
+def test_a_new_lead(ref: Reference) -> None:
+    assert found(ref, Duplicate()) == found(ref, None) == found(ref, GONE) == []
+
+
+@pytest.mark.parametrize(("times", "strength"), [(2, 0.4), (3, 0.6), (5, 1.0), (400, 1.0)])
+def test_the_more_often_the_stronger(ref: Reference, times: int, strength: float) -> None:
+    assert found(ref, Duplicate(times, times)) == [Signal("lead.duplicate", (str(times),), strength)]
+
+
+def test_a_returning_contact(ref: Reference) -> None:
+    assert found(ref, Duplicate(1, 3, 12)) == [Signal("lead.known_contact", ("3", "12"))]
+
+
+def test_a_double_click_is_left_to_the_token(ref: Reference) -> None:
+    token = RenderToken("valid", 9_000, uses=2, same_body=True, same_session=True, same_network=True)
+    assert found(ref, Duplicate(2, 2), token) == []
+    assert found(ref, Duplicate(2, 3, 8), token) == [Signal("lead.known_contact", ("3", "8"))]
+    assert found(ref, Duplicate(9, 9), token) == [Signal("lead.duplicate", ("9",), 1.0)]
+
+
+def test_the_same_content_in_a_new_rendering_is_a_duplicate(ref: Reference) -> None:
+    token = RenderToken("valid", 9_000, uses=1)
+    assert found(ref, Duplicate(2, 2), token) == [Signal("lead.duplicate", ("2",), 0.4)]

@@ -1,0 +1,131 @@
+"""The phone number: read as its writer meant it, judged softly where its country is a guess."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
+from detectors.phone import GUESSED, Phone, PhoneProblem, detect, normalise, read
+from detectors.reference import FormSettings, Reference
+from detectors.signal import Signal
+from geoip.network import Network
+
+GONE = Unavailable("test")
+
+
+@pytest.fixture(scope="module")
+def ref() -> Reference:
+    return Reference.builtin()
+
+
+def found(
+    ref: Reference, *values: str, expected: tuple[str, ...] = (), network: Network | Unavailable = GONE
+) -> list[Signal]:
+    lead = Lead("quote", tuple(("phone", value) for value in values), {"phone": values})
+    obs = Observation(
+        Kind.SUBMISSION,
+        "acme",
+        0,
+        Page("acme.example", "/lead"),
+        Client("192.0.2.1"),
+        Request("POST", "/lead", ()),
+        network=network,
+        velocity=GONE,
+        lead=lead,
+    )
+    return list(detect(obs, ref.with_form(FormSettings(expected_countries=expected))))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "network", "e164"),
+    [
+        ("0171 2345679", ("DE",), None, "+491712345679"),
+        ("0171-2345679", (), "DE", "+491712345679"),
+        ("+49 (0)171 / 2345679", (), None, "+491712345679"),
+        ("0049 171 2345679", (), "US", "+491712345679"),
+        ("(212) 867-5309", ("US",), None, "+12128675309"),
+        ("+1 212 867 5309 ext. 12", (), None, "+12128675309"),
+        ("٠٥٠ ١٢٣ ٤٥٦٨", ("SA",), None, "+966501234568"),  # Arabic digits
+        ("＋81 90-1234-5670", (), None, "+819012345670"),  # full-width plus
+        ("0171 2345679 oder 030 901820", ("DE",), None, "+491712345679"),
+        ("0171 2345679", ("US",), "DE", "+491712345679"),  # a German at home on an American site
+    ],
+)
+def test_as_people_write_it(text: str, expected: tuple[str, ...], network: str | None, e164: str) -> None:
+    number = read(text, expected, network)
+    assert isinstance(number, Phone)
+    assert number.valid
+    assert number.e164 == normalise(text, expected, network) == e164
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "signal"),
+    [
+        ("please mail me", ("DE",), Signal("phone.impossible", ("no digits",))),
+        ("12", ("DE",), Signal("phone.impossible", ("too short",))),
+        ("+999 55512", (), Signal("phone.impossible", ("no such country code",))),
+        ("+1 212 867 5309 5309 5309", (), Signal("phone.impossible", ("too long",))),
+        ("9" * 500, ("DE",), Signal("phone.impossible", ("too long",))),
+        ("5" * 30 + "4" * 60, ("DE",), Signal("phone.impossible", ("too long",))),
+        ("+49 155 2345679", (), Signal("phone.invalid", ("DE",))),
+        ("+1 012 345 9876", (), Signal("phone.invalid", ("US",))),
+        ("0900 1234566", ("DE",), Signal("phone.premium", ("DE",))),
+        ("+1 212 555 0143", (), Signal("phone.fictional", ("set aside for films and books",))),
+        ("020 7946 0958", ("GB",), Signal("phone.fictional", ("set aside for films and books",))),
+        ("030 23125 042", ("DE",), Signal("phone.fictional", ("set aside for films and books",))),
+        ("06 39 98 12 34", ("FR",), Signal("phone.fictional", ("set aside for films and books",))),
+        ("12345678", (), Signal("phone.fictional", ("digits counted up or down",))),
+        ("0987654321", ("FR",), Signal("phone.fictional", ("digits counted up or down",))),
+        ("0000000", ("DE",), Signal("phone.fictional", ("one digit repeated",))),
+        ("0171 7777777", ("DE",), Signal("phone.fictional", ("one digit repeated",), 0.6)),
+        ("0171 1234567", ("DE",), Signal("phone.fictional", ("digits counted up or down",), 0.6)),
+        ("+43 664 1234560", ("DE", "CH"), Signal("phone.country", ("AT", "DE, CH"))),
+    ],
+)
+def test_signals(ref: Reference, text: str, expected: tuple[str, ...], signal: Signal) -> None:
+    assert found(ref, text, expected=expected) == [signal]
+
+
+def test_without_a_country_nothing_is_said(ref: Reference) -> None:
+    assert found(ref, "0171 2345679") == []
+    assert read("0171 2345679") == PhoneProblem("country unknown", decided=False)
+    assert normalise("0171 2345679") == "01712345679"
+
+
+def test_an_area_code_left_out_is_no_fault(ref: Reference) -> None:
+    assert found(ref, "867-5309", expected=("US",)) == []
+
+
+def test_what_rests_on_the_network_speaks_softly(ref: Reference) -> None:
+    assert found(ref, "0155 2345679", network=Network(country="DE")) == [Signal("phone.invalid", ("DE",), GUESSED)]
+    assert found(ref, "+49 171 2345679", network=Network(country="FR")) == [Signal("phone.country", ("DE", "FR"), 0.5)]
+
+
+@pytest.mark.parametrize("label", ["relay:iCloud Private Relay", "vpn:Mullvad", "tor:exit", "hosting:AWS"])
+def test_the_country_of_a_tunnel_is_not_the_visitors(ref: Reference, label: str) -> None:
+    assert found(ref, "+49 171 2345679", network=Network(country="FR", labels=(label,))) == []
+
+
+def test_shared_calling_codes_are_one_country(ref: Reference) -> None:
+    assert found(ref, "+1 604 867 5309", expected=("US",)) == []  # Canada
+    assert found(ref, "+44 7781 123456", expected=("GB",)) == []  # Guernsey
+
+
+def test_two_numbers_are_both_judged(ref: Reference) -> None:
+    assert found(ref, "+49 171 2345679", "0000000", expected=("DE",)) == [
+        Signal("phone.fictional", ("one digit repeated",))
+    ]
+
+
+def test_evidence_never_holds_the_number(ref: Reference) -> None:
+    for text in ("+49 155 2345679", "+43 664 1234560", "+999 2345679", "0171 7777777"):
+        for signal in found(ref, text, expected=("DE",)):
+            assert not any(character.isdigit() for part in signal.evidence for character in part)
+
+
+@given(st.text(alphabet="+0123456789 ()-/.,;xX٠١٢٣a\u200e", max_size=120))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    assert isinstance(read(text, ("DE", "US"), "FR"), Phone | PhoneProblem)
+    assert isinstance(normalise(text), str)
