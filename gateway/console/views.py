@@ -126,4 +126,9 @@ def lead_summary(lead: StoredLead) -> Json:
 
 
 def conservation(found: Conservation) -> Json:
-    return {"received": found.received, "states": found.by_state, "unjournaled": found.unjournaled, "holds": found.holds}
+    return {
+        "received": found.received,
+        "states": found.by_state,
+        "unjournaled": found.unjournaled,
+        "holds": found.holds,
+    }
