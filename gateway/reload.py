@@ -187,8 +187,9 @@ def _named(path: Path, config: Config) -> Iterator[Path]:
     yield from (database for database in config.databases if database is not None)
     yield from (config.resolve(site.origin_ca) for site in config.sites if site.origin_ca is not None)
     if config.rules_path is not None:
+        walk = os.walk(config.rules_path)  # passes over what cannot be read or goes away meanwhile
         yield config.rules_path
-        yield from islice(config.rules_path.rglob("*"), MAX_FILES)
+        yield from islice((Path(place, name) for place, below, files in walk for name in (*below, *files)), MAX_FILES)
 
 
 def fingerprint(path: Path, config: Config) -> Fingerprint:

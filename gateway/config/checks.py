@@ -60,6 +60,7 @@ def _listening(setting: Setting) -> Iterator[Finding]:
         for other, name in taken.items():
             if address.port and _same_socket(address, other):
                 yield Finding(loc, f"{address} is taken by {name}", "choose another port")
+                break
         taken[address] = "admin.listen" if loc[0] == "admin" else "the public listener"
 
 
@@ -71,13 +72,13 @@ def _public(config: Config) -> Iterator[tuple[Loc, Address]]:
 
 
 def _same_socket(one: Address, other: Address) -> bool:
-    same = (
-        one.host == other.host
-        or one.wildcard
-        or other.wildcard
-        or (one.loopback and "localhost" in (one.host, other.host) and other.loopback)
-    )
-    return one.port == other.port and same
+    """Whether both name the same port of the same address; IPv4 and IPv6 are apart, as they are for the listening sockets."""
+    if one.port != other.port:
+        return False
+    if "localhost" in (one.host, other.host):
+        return all(address.loopback or address.wildcard for address in (one, other))
+    same_family = (":" in one.host) == (":" in other.host)
+    return same_family and (one.host == other.host or one.wildcard or other.wildcard)
 
 
 def _admin(setting: Setting) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from gateway.config.checks import Setting, findings
 from gateway.config.messages import explain
 from gateway.config.model import Config
 from gateway.config.problems import ConfigError, Loc, Problem
-from gateway.config.salvage import Salvage
+from gateway.config.salvage import Salvage, follows
 from gateway.config.secrets import find_secrets
 from gateway.config.source import MAX_BYTES, Source, read_yaml, whole
 
@@ -55,11 +55,12 @@ def parse(
     source = read_yaml(name, raw if isinstance(raw, bytes) else raw.encode())
     if source.data is None:
         raise ConfigError(source.problems)
-    taken = {loc for loc, _, _ in find_secrets(source.data)}
-    for span in (source.values[loc] for loc in taken if loc in source.values):
+    secrets = list(find_secrets(source.data))
+    taken = source.broken | {loc for loc, _, _ in secrets}
+    for span in (source.values[loc] for loc, _, _ in secrets if loc in source.values):
         source.hidden[span.line] = min(span.column, source.hidden.get(span.line, span.column))
     problems = source.problems
-    problems += [source.problem(loc, what, remedy) for loc, what, remedy in find_secrets(source.data)]
+    problems += [source.problem(loc, what, remedy) for loc, what, remedy in secrets]
     if not isinstance(source.data, dict):
         problems.append(source.problem((), "settings are expected here, one on each line", "write name: value lines"))
         raise ConfigError(problems)
@@ -69,13 +70,15 @@ def parse(
         Config.model_validate(source.data)
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            if not _hidden(found["loc"], taken) and not _follows(found["type"], found["loc"], source.data):
+            if not _hidden(found["loc"], taken) and not follows(found["type"], found["loc"], source.data):
                 problems.append(_problem(source, found, overridden))
     if salvage.config is not None:
         salvage.config._base = (base or Path()).absolute()
         setting = Setting(salvage.config, environ, salvage.cut | taken, salvage.original)
         problems += [
-            source.problem(found.loc, found.what, found.remedy, severity=found.severity) for found in findings(setting)
+            source.problem(found.loc, found.what, found.remedy, severity=found.severity)
+            for found in findings(setting)
+            if not _hidden(found.loc, taken)
         ]
     if any(problem.severity == "error" for problem in problems) or salvage.config is None:
         raise ConfigError(problems)
@@ -121,13 +124,3 @@ def _problem(source: Source, found: Any, overridden: bool) -> Problem:
 
 def _hidden(loc: Loc, taken: set[Loc]) -> bool:
     return any(loc[: len(place)] == place for place in taken)
-
-
-def _follows(kind: str, loc: Loc, data: Any) -> bool:
-    """Whether an error only follows from others: a list counts as empty when all of its entries are broken."""
-    for part in loc:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return kind == "too_short" and bool(data)

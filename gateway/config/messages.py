@@ -39,7 +39,9 @@ _EXAMPLES = {
 def explain(error: ErrorDetails, present: bool) -> tuple[str, str]:
     """(what was found, remedy) of one error. `present`: whether the place of the error is in the file."""
     kind, loc, value = error["type"], error["loc"], error["input"]
-    context: dict[str, Any] = error.get("ctx") or {}
+    context: dict[str, Any] = {**(error.get("ctx") or {}), "loc": loc}
+    if value is None and present:
+        return "nothing is written here", "write a value, or take the line out"
     if kind == "refused":
         return context["message"], context["remedy"]
     if kind == "missing":
@@ -47,8 +49,6 @@ def explain(error: ErrorDetails, present: bool) -> tuple[str, str]:
         return f"{name} is missing", f"add {_EXAMPLES.get(name, name + ':')}"
     if kind == "extra_forbidden":
         return _unknown(loc)
-    if value is None and present:
-        return "nothing is written here", "write a value, or take the line out"
     if kind in ("literal_error", "enum"):
         return _choice(value, context["expected"])
     found: tuple[str, str] = _TYPES.get(kind, _other)(value, context)
@@ -164,7 +164,12 @@ def _flag(value: Any, context: dict[str, Any]) -> tuple[str, str]:
 
 def _list(value: Any, context: dict[str, Any]) -> tuple[str, str]:
     if isinstance(value, dict):
-        return "a block of settings stands where a list is expected", 'begin each entry with a dash: "- name: …"'
+        remedy = (
+            'begin each entry with a dash: "- name: …"'
+            if section_at(context["loc"])
+            else "write one value, or a list: [one, two]"
+        )
+        return "a block of settings stands where a list is expected", remedy
     return f"{shown(value)} stands where a list is expected", f"write it in brackets: [{shown(value)}]"
 
 
@@ -185,7 +190,7 @@ def _other(value: Any, context: dict[str, Any]) -> tuple[str, str]:
 
 def _bound(word: str, key: str) -> Any:
     def tell(value: Any, context: dict[str, Any]) -> tuple[str, str]:
-        return f"{shown(value)} is out of bounds", f"write a number {word} {context[key]:g}"
+        return f"{shown(value)} is out of bounds", f"write a number {word} {context[key]:.10g}"
 
     return tell
 

@@ -26,8 +26,9 @@ class Salvage:
                 self.config = Config.model_validate(self._data)
             except ValidationError as error:
                 # From the back, so that numbers stay right while entries go.
+                errors = [found for found in error.errors() if not follows(found["type"], found["loc"], self._data)]
                 victims = sorted(
-                    {self._victim(found["loc"], found["type"]) for found in error.errors()}, key=_order, reverse=True
+                    {self._victim(found["loc"], found["type"]) for found in errors}, key=_order, reverse=True
                 )
                 if not victims or () in victims:
                     return
@@ -44,8 +45,6 @@ class Salvage:
         """What has to go for an error to go."""
         if kind == "missing":
             return loc if _stand_in(loc) else loc[:-1]
-        if kind == "too_short" and self._walk(loc)[1]:
-            return (*loc, 0)  # the list holds entries, all of them broken: they go first
         while loc and self._walk(loc)[2] < len(loc):
             loc = loc[:-1]
         return loc
@@ -87,6 +86,16 @@ def _stand_in(loc: Loc) -> str | None:
     if loc and loc[-1] == "name" and loc[0] in ("sites", "lists") and "fields" not in loc:
         return "unnamed-" + "-".join(str(part) for part in loc if isinstance(part, int))
     return None
+
+
+def follows(kind: str, loc: Loc, data: Any) -> bool:
+    """Whether an error only follows from others: a list counts as empty when all of its entries are broken."""
+    for part in loc:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return kind == "too_short" and bool(data)
 
 
 def _order(loc: Loc) -> list[tuple[bool, int, str]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.config.messages import section_at
 from gateway.config.problems import Loc
 
 _NAMES = re.compile(
@@ -15,7 +16,7 @@ _VALUES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|^whsec_[A-Za-z0-9+/=]{8,}|^(sk|rk)_(live|test)_\w{8,}|^(AKIA|ASIA)[A-Z0-9]{16}$"
     r"|^gh[pousr]_\w{20,}|^eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|^xox[abprs]-"
 )
-_LOGIN = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#\s]*:[^/?#\s]*@")
+_LOGIN = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#\s]*@")
 
 
 def find_secrets(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str, str]]:
@@ -23,7 +24,9 @@ def find_secrets(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str, str]]:
     if isinstance(data, dict):
         for name, value in data.items():
             # A form's field may be called "token"; what is mapped to it is a name, not a secret.
-            named = _NAMES.search(name) and not (loc and loc[-1] == "fields")
+            section = section_at(loc)
+            known = section is not None and name in section.model_fields
+            named = _NAMES.search(name) and not known and not (loc and loc[-1] == "fields")
             if named and isinstance(value, str | int | float) and not isinstance(value, bool):
                 yield (*loc, name), f'a secret stands in the file ("{name}")', _remedy(loc, name)
             else:
@@ -40,7 +43,7 @@ def find_secrets(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str, str]]:
     elif isinstance(data, str) and _LOGIN.search(data):
         yield (
             loc,
-            "the address holds a user name and password",
+            "the address holds a user name or password",
             "take them out and change the password: a secret comes from the environment or a file",
         )
 

@@ -114,7 +114,7 @@ def _form(form: Form) -> Iterator[Result]:
             "add fields: {email: …, phone: …}",
             "warning",
         )
-    if form.render_token == "off" and "min_seconds" in form.model_fields_set and form.min_seconds > 0:  # noqa: S105 - the name of a setting
+    if form.render_token == "off" and "min_seconds" in form.model_fields_set and form.min_seconds > 0:
         yield (
             ("min_seconds",),
             "without a render token nobody knows how long filling in took: min_seconds has no effect",

@@ -40,6 +40,7 @@ class Source:
     data    mappings, lists, text, numbers, booleans and None; None if the text could not be read at all
     values  span of the value at a place in the tree; keys: span of its key
     hidden  lines that hold secrets: the column from which they must not be shown
+    broken  places whose values could not be read: they are None, or the bare text of a tagged value
     """
 
     name: str
@@ -48,6 +49,7 @@ class Source:
     values: dict[Loc, Span] = field(default_factory=dict)
     keys: dict[Loc, Span] = field(default_factory=dict)
     hidden: dict[int, int] = field(default_factory=dict)
+    broken: set[Loc] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -138,7 +140,9 @@ def read_yaml(name: str, raw: bytes) -> Source:
             )
         )
     except MarkedYAMLError as error:
-        source.problems += _tabs(source) or [source.at(_mark(error), *explain(error, source.lines))]
+        source.problems += (
+            _tabs(source) or _directives(source) or [source.at(_mark(error), *explain(error, source.lines))]
+        )
     except (YAMLError, ValueError) as error:  # ValueError: a bad %YAML directive or escape
         source.problems.append(
             whole(
@@ -169,6 +173,15 @@ def _tabs(source: Source) -> list[Problem]:
     ]
 
 
+def _directives(source: Source) -> list[Problem]:
+    """Lines that begin with %, which YAML takes for an instruction to itself."""
+    return [
+        source.at(Span(number, 1, len(row)), "a line that begins with % has a meaning of its own", "take it out")
+        for number, row in enumerate(source.lines, 1)
+        if row.startswith("%")
+    ][:10]
+
+
 class _Builder:
     """Turns the node graph into data, expanding aliases within bounds."""
 
@@ -181,22 +194,20 @@ class _Builder:
         span = self._span(node)
         self.source.values.setdefault(loc, span)
         self.left -= 1
-        if self.left < 0 or id(node) in self.open:
-            what = (
-                "an alias (*) stands for too many values"
-                if self.left < 0
-                else "an alias (*) stands inside the value it names"
-            )
-            if self.left >= -1:
-                self._report(span, what, "write the values out", loc)
-            self.left = min(self.left, -2) if self.left < 0 else self.left
+        if id(node) in self.open:
+            self._unreadable(span, "an alias (*) stands inside the value it names", "write the values out", loc)
+            return None
+        if self.left < 0:
+            if self.left == -1:  # told once, not for every value that is left out
+                self._report(span, "an alias (*) stands for too many values", "write the values out", loc)
+            self.source.broken.add(loc)
             return None
         if isinstance(node, ScalarNode):
             return self._scalar(node, span, loc)
         self.open.add(id(node))
         try:
             if not str(node.tag).startswith(_TAG):
-                self._report(span, f"the tag {node.tag} is not known here", "take it out", loc)
+                self._unreadable(span, f"the tag {node.tag} is not known here", "take it out", loc)
             if isinstance(node, MappingNode):
                 return self._mapping(node, loc)
             return [self.build(item, (*loc, number)) for number, item in enumerate(node.value)]
@@ -226,7 +237,7 @@ class _Builder:
     def _scalar(self, node: ScalarNode, span: Span, loc: Loc) -> Any:
         tag, text = str(node.tag), str(node.value)
         if not tag.startswith(_TAG):
-            self._report(
+            self._unreadable(
                 span,
                 f"the tag {tag} is not known here",
                 "take it out; secrets come from the environment or a file (…_env, …_file)",
@@ -252,6 +263,10 @@ class _Builder:
         line = self.source.lines[start.line] if start.line < len(self.source.lines) else ""
         last = end.column if end is not None and end.line == start.line else len(line.rstrip())
         return Span(start.line + 1, start.column + 1, max(1, last - start.column))
+
+    def _unreadable(self, span: Span, what: str, remedy: str, loc: Loc) -> None:
+        self.source.broken.add(loc)
+        self._report(span, what, remedy, loc)
 
     def _report(self, span: Span, what: str, remedy: str, loc: Loc) -> None:
         self.source.problems.append(self.source.at(span, what, remedy, loc=loc))

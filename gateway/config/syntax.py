@@ -51,7 +51,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "indent it like its neighbours: settings of one block begin in the same column",
     ),
     (r"undefined tag handle|tag", "! has a meaning of its own at the beginning of a value", "put the value in quotes"),
-    (r"directive|version", "a line that begins with % has a meaning of its own", "take it out"),
+    (r"directive|version|<document start>", "a line that begins with % has a meaning of its own", "take it out"),
 )
 
 
@@ -62,6 +62,9 @@ def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[str, str]:
     row = lines[mark.line] if mark and mark.line < len(lines) else ""
     if re.search("cannot start any token", reason) and mark and row[mark.column : mark.column + 1] == "\t":
         return "a tab stands here", "use spaces"
+    above = lines[mark.line - 1] if mark and mark.line else ""
+    if "mapping values" in reason and (joined := re.match(r"\s*(?:- )?([A-Za-z_]+):[^\s/]", above)):
+        return f"a space is missing behind {joined[1]}: in line {mark.line if mark else 0}", "write name: value"
     opened = (
         f" (opened in line {error.context_mark.line + 1})"
         if error.context_mark and error.context_mark is not mark
