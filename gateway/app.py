@@ -145,7 +145,7 @@ class Gateway:
             self.reverse_fact,
             self._wants_reverse,
         )
-        self.pipeline = Pipeline(collector, self.store, self.metrics)
+        self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
         self.passports = Passports(*keys.passport())
         submissions = Submissions(arrivals, self.pipeline, self.store, self.tokens, self.passports, self.metrics)

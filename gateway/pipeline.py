@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -12,15 +12,15 @@ import detectors
 from detectors.observation import Observation, Unavailable
 from detectors.reference import Reference
 from detectors.signal import Signal
-from gateway.evidence import record
+from gateway.evidence.record import Answered, build
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
 from gateway.log import log
 from gateway.metrics import Metrics
-from gateway.model import Mode
-from gateway.stores.records import Store
+from gateway.model import Mode, now_us
+from gateway.stores.records import Entry
 from rules.lists import Lists
-from rules.loader import Ruleset
+from rules.ruleset import Ruleset
 from rules.score import Policy
 from rules.verdict import Decision, Verdict
 
@@ -56,11 +56,17 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """Facts in, verdict out, record queued."""
+    """Facts in, verdict out, record queued.
 
-    def __init__(self, collector: Collector, store: Store, metrics: Metrics, *, source: str = "live") -> None:
+    keep    takes a record for the next commit; False where there was no room
+    source  "live" or "replay", stands in each record
+    """
+
+    def __init__(
+        self, collector: Collector, keep: Callable[[Entry], bool], metrics: Metrics, *, source: str = "live"
+    ) -> None:
         self._collector = collector
-        self._store = store
+        self._keep = keep
         self._metrics = metrics
         self._source = source
 
@@ -90,27 +96,30 @@ class Pipeline:
             count("leadgate_signals", signal.id)
         return Judged(arrival, observation, tuple(signals), verdict, by)
 
-    def record(self, judged: Judged, answered: Mapping[str, object] | None = None) -> None:
+    def record(self, judged: Judged, answered: Answered | None = None) -> None:
         """Queue the record for the next commit; the request does not wait for it.
 
-        answered  what the visitor got, where it is known by now: {"status": 200, "by": "origin" or "gateway"}
+        answered  what the visitor got, where it is known by now
         """
         clock = perf_counter()
-        if not self._store.record(self.entry(judged, answered)):
+        if not self._keep(self.entry(judged, answered)):
             self._metrics.count("leadgate_records_dropped")
         self._metrics.stage("record", clock)
 
-    def entry(self, judged: Judged, answered: Mapping[str, object] | None = None) -> record.Entry:
-        by = judged.by
-        return record.build(
+    def entry(self, judged: Judged, answered: Answered | None = None) -> Entry:
+        arrival, by = judged.arrival, judged.by
+        return build(
             judged.observation,
-            judged.signals,
-            judged.verdict,
-            id=judged.arrival.id,
+            id=arrival.id,
             mode=by.mode,
+            recorded_at=now_us() if self._source == "live" else arrival.at,
+            signals=judged.signals,
+            verdict=judged.verdict,
             generation=by.generation,
+            form=arrival.form,
             route=by.name,
             answered=answered,
+            peer=arrival.peer,
             source=self._source,
         )
 

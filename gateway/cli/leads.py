@@ -1,0 +1,170 @@
+"""`leadgate leads`: look at stored submissions, release or reject held ones."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.common import ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.console import views
+from gateway.evidence.record import decode
+from gateway.intake.forms import FormLimits, FormUnreadable, parse_form
+from gateway.model import LeadState
+from gateway.stores.leads import LeadFilter, StoredLead
+from gateway.stores.sqlite import SqliteStore
+
+app = typer.Typer(help="Look at stored submissions, release or reject held ones.", no_args_is_help=True)
+
+LeadId = Annotated[str, typer.Argument(metavar="ID", help="Id of the lead, as `leads list` shows it.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option("--by", help="Your name, for the lead's history. Default: the system user.", show_default=False),
+]
+
+WAIT_S = 30.0
+
+
+@app.command("list")
+def list_leads(
+    config: ConfigOption = None,
+    state: Annotated[LeadState | None, typer.Option(help="Only leads in this state.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only leads of this site.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Stored submissions, newest first."""
+
+    async def read(store: SqliteStore) -> list[tuple[StoredLead, int | None]]:
+        page = await store.leads(LeadFilter(state=state, site=site), limit)
+        rows: list[tuple[StoredLead, int | None]] = []
+        for lead in page.items:
+            entry = await store.get_record(lead.id)
+            rows.append((lead, None if entry is None else decode(entry.body).verdict.quality))
+        return rows
+
+    rows = with_store(config, read)
+    if as_json:
+        print_json(
+            {"items": [views.lead_summary(lead) | {"quality": quality} for lead, quality in rows], "next_cursor": None}
+        )
+        return
+    if not rows:
+        typer.echo("No leads" + (f" are {state}." if state else " yet."))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("received", "site", "form", "state", "quality", "id", "note"):
+        table.add_column(column, no_wrap=column != "note", justify="right" if column == "quality" else "left")
+    for lead, quality in rows:
+        shown = "–" if quality is None else str(quality)
+        state_text = f"{lead.state} (releasing)" if lead.releasing else str(lead.state)
+        table.add_row(
+            views.when(lead.received_at)[:19].replace("T", " "),
+            lead.site,
+            lead.form,
+            state_text,
+            shown,
+            lead.id,
+            lead.note,
+        )
+    console = Console()
+    Console(width=max(console.width, 120) if not console.is_terminal else None).print(table)
+
+
+@app.command()
+def show(lead_id: LeadId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """One lead: what was sent, what became of it, and why it was judged as it was."""
+
+    async def read(store: SqliteStore) -> dict[str, object]:
+        lead = await store.lead(lead_id)
+        if lead is None:
+            fail(f"{lead_id}: no lead has this id.")
+        found = views.lead_summary(lead)
+        body = await store.lead_body(lead_id)
+        found["fields"] = None if body is None else _fields(body.head, await body.read(), lead.content_type)
+        found["events"] = [views.event(event) for event in await store.events(lead_id)]
+        entry = await store.get_record(lead_id)
+        found["explanation"] = None if entry is None else views.explanation_of(decode(entry.body)).as_text()
+        return found
+
+    found = with_store(config, read)
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(f"{found['id']}  {found['state']}" + (f": {found['note']}" if found["note"] else ""))
+    typer.echo(f"{found['site']}, form {found['form']}, received {found['received_at']}\n")
+    fields = found["fields"]
+    if isinstance(fields, list):
+        for name, value in fields:
+            typer.echo(f"  {name}: {value}")
+    else:
+        typer.echo("  (the content was erased)" if fields is None else f"  {fields}")
+    typer.echo("")
+    for event in found["events"]:  # type: ignore[attr-defined]
+        typer.echo(f"  {event['at']}  {event['event']}  {event['data']}")
+    typer.echo(f"\n{found['explanation'] or 'It has not been judged.'}")
+
+
+def _fields(head: bytes, body: bytes, content_type: str) -> list[tuple[str, str]] | str:
+    coding = next(
+        (line[18:].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"content-encoding: ")), None
+    )
+    try:
+        return list(parse_form(content_type.encode("latin-1", "replace"), coding, body, FormLimits(), ()).fields)
+    except FormUnreadable as error:
+        return f"{len(body)} bytes that cannot be read as a form: {error.reason}"
+
+
+@app.command()
+def release(
+    lead_id: LeadId,
+    config: ConfigOption = None,
+    by: ByOption = None,
+    wait: Annotated[bool, typer.Option(help="Wait up to 30 seconds for the origin's answer.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a held lead to the origin as it was received. The running gateway sends it."""
+
+    async def ask(store: SqliteStore) -> StoredLead | None:
+        await store.enqueue_release(lead_id, by or getpass.getuser())
+        end = time.monotonic() + WAIT_S
+        lead = await store.lead(lead_id)
+        while wait and lead is not None and lead.releasing and time.monotonic() < end:
+            await asyncio.sleep(0.25)
+            lead = await store.lead(lead_id)
+        return lead
+
+    lead = with_store(config, ask)
+    if as_json:
+        print_json(None if lead is None else views.lead_summary(lead))
+    elif lead is not None and lead.releasing:
+        typer.echo(
+            "It is queued. It goes out as soon as the gateway runs and the origin takes it: leadgate leads show "
+            + lead_id
+        )
+    elif lead is not None:
+        typer.echo(f"{lead.state}" + (f": {lead.note}" if lead.note else ""))
+    if wait and lead is not None and not lead.releasing and lead.state is not LeadState.DELIVERED:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reject(lead_id: LeadId, config: ConfigOption = None, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Reject a held lead. It is kept, and can still be released."""
+
+    async def settle(store: SqliteStore) -> StoredLead | None:
+        await store.settle(
+            lead_id, LeadState.REJECTED, "rejected", {"by": by or getpass.getuser()}, "rejected by a reviewer"
+        )
+        return await store.lead(lead_id)
+
+    lead = with_store(config, settle)
+    if as_json:
+        print_json(None if lead is None else views.lead_summary(lead))
+    else:
+        typer.echo("rejected")

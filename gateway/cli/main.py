@@ -1,0 +1,125 @@
+"""Commands: serve, init, check, explain, replay, leads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import config as configuration
+from gateway.cli import leads, replaying
+from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.cli.crawlers import compare
+from gateway.console import views
+from gateway.evidence.record import decode
+from gateway.stores.leads import StoredLead
+from gateway.stores.records import StoredEntry, StoredEvent
+from gateway.stores.sqlite import SqliteStore
+
+app = typer.Typer(
+    help="Tells people from invalid traffic in front of lead forms and ad landing pages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(leads.app, name="leads")
+app.command()(replaying.replay)
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. SIGHUP and a changed file reload the settings."""
+    from gateway.app import serve as run
+    from gateway.intake.server import ExtensionsMissing
+
+    try:
+        code = run(config or configuration.default_path())
+    except configuration.ConfigError as error:
+        fail(configuration.render(error.problems), BAD_USAGE)
+    except (*UNUSABLE, ExtensionsMissing) as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
+@app.command()
+def init(
+    config: ConfigOption = None,
+    origin: Annotated[
+        str | None, typer.Option(help="Address of your web server, for example http://127.0.0.1:9000.")
+    ] = None,
+) -> None:
+    """Write a first settings file, with every choice explained."""
+    text, code = configuration.init(config, origin)
+    typer.echo(text, nl=False, err=code != DONE)
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(
+    config: ConfigOption = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the settings file, for editors.")
+    ] = False,
+    crawlers: Annotated[
+        bool, typer.Option("--crawlers", help="Show what a verified ad crawler and a person get on each landing page.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say everything that is wrong with the settings, the rules and the databases they name. Starts nothing."""
+    if schema:
+        typer.echo(configuration.schema_text(), nl=False)
+        return
+    checked = configuration.check(config)
+    found, code = [], checked.code
+    if checked.config is not None:
+        try:
+            found = compare(checked.config) if crawlers else []
+        except UNUSABLE as error:
+            fail(str(error), BAD_USAGE)
+        if any(not row.same for row in found):
+            code = FAILED
+    if as_json:
+        print_json(checked.as_json() | {"crawlers": [row.as_json() for row in found]})
+    else:
+        typer.echo(checked.text, nl=False, err=checked.config is None)
+        for row in found:
+            typer.echo(row.as_text())
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    record_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a record or lead, as X-Lead-Id and the reports show it.")
+    ],
+    config: ConfigOption = None,
+    store: Annotated[Path | None, typer.Option(help="Another store file, for example that of a replay.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a page view or a lead was judged as it was, and what would have altered it."""
+
+    async def read(opened: SqliteStore) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None]:
+        return await opened.get_record(record_id), await opened.events(record_id), await opened.lead(record_id)
+
+    entry, events, lead = replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
+    if entry is None and lead is None:
+        fail(f"{record_id}: no record has this id. Ids stand in X-Lead-Id, in reports and in `leadgate leads list`.")
+    if as_json:
+        print_json(views.record_detail(entry, events, lead) if entry is not None else views.lead_summary(lead))  # type: ignore[arg-type]
+        return
+    if entry is not None:
+        record = decode(entry.body)
+        what = f"Form {record.form}" if record.form else f"Page view of {record.facts.page.path}"
+        typer.echo(f"{what} on {record.site}, {views.when(record.occurred_at)}")
+        typer.echo(views.explanation_of(record).as_text())
+    if lead is not None:
+        typer.echo(f"\nThe lead\n  {lead.state}" + (f": {lead.note}" if lead.note else ""))
+    for found in events:
+        detail = ", ".join(f"{key} {value}" for key, value in found.data.items())
+        typer.echo(f"  {views.when(found.at)}  {found.event}" + (f" ({detail})" if detail else ""))
+
+
+def main() -> None:
+    app()
