@@ -29,7 +29,7 @@ class FormSettings:
     honeypots           names of the fields that no person sees
     """
 
-    min_seconds: int = 3
+    min_seconds: float = 3
     expected_countries: tuple[str, ...] = ()
     honeypots: tuple[str, ...] = ()
 

@@ -123,7 +123,15 @@ def build(config: Config, ruleset: Ruleset, reference: Reference, upstream: Call
             hosts[host.lower().encode("idna" if not host.isascii() else "ascii")] = routes
         if not site.hosts:
             any_host = routes
-    return Generation(generation, content, config, ruleset, TrustedProxies(config.trusted_proxies), hosts, any_host)
+    return Generation(
+        generation,
+        content,
+        config,
+        ruleset,
+        TrustedProxies(str(network) for network in config.trusted_proxies),
+        hosts,
+        any_host,
+    )
 
 
 def _routes(
@@ -142,7 +150,7 @@ def _routes(
         landings.append(LandingRoute(PathPattern(page.path), judgement))
     forms = []
     for form in site.forms:
-        settings = FormSettings(min_seconds=form.min_seconds, expected_countries=tuple(form.expected_countries))
+        settings = FormSettings(form.min_seconds, tuple(form.expected_countries), tuple(form.honeypot))
         policy = ruleset.policy(Kind.SUBMISSION, review_below=form.review_below)
         judgement = Judgement(form.name, site.mode, generation, reference.with_form(settings), ruleset, policy, lists)
         max_body = form.max_body or config.limits.max_body

@@ -15,7 +15,6 @@ from gateway.stores.records import Store
 
 ROUND_S = 15.0
 DAY_US = 86_400_000_000
-PAGE = 200
 
 
 class Watch:

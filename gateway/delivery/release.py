@@ -12,7 +12,8 @@ from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreError, StoreUnavailable
-from gateway.stores.records import LeadBody, ReleaseJob, Store
+from gateway.stores.leads import LeadBody, ReleaseJob
+from gateway.stores.records import Store
 from gateway.upstream.client import Answer, Upstream
 from gateway.upstream.errors import UpstreamError
 from gateway.upstream.headers import Forwarded, request_head

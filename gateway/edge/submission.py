@@ -30,7 +30,8 @@ from gateway.model import LeadState, Mode, new_id, now_us
 from gateway.passport import Passports
 from gateway.pipeline import Judged, Pipeline
 from gateway.stores.errors import StoreUnavailable
-from gateway.stores.records import NewLead, Store
+from gateway.stores.leads import NewLead
+from gateway.stores.records import Store
 from gateway.upstream.errors import UpstreamError
 from gateway.upstream.proxy import forward
 from rules.verdict import Decision
