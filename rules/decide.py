@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from detectors.observation import Kind, Observation, Unavailable
 from rules.bands import IVT_FLOOR_ACCEPTED, IVT_FLOOR_REVIEWED
@@ -13,12 +14,13 @@ from rules.score import Part, Policy, Sum, tally
 from rules.verdict import Applied, Decision, Ivt
 
 Pairs = tuple[tuple[str, str], ...]
+NAMES = ("client", "network", "velocity", "session", "click", "reverse", "lead", "token", "duplicate")
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A decision with everything that led to it.
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """A decision with everything that led to it. (A Struct for its speed: one is made for every request.)
 
+    tried     were composites evaluated; if not, sums alone tell what would be without a finding
     by_score  what the threshold alone says
     opener    the signal that the pack lets in at once, facts  the decisive ones; each only as found, whatever decided in the end
     missing   facts that could not be had; broken  composites without an answer
@@ -27,6 +29,7 @@ class Settled:
     parts: list[Part]
     sums: Sum
     composites: tuple[Applied, ...]
+    tried: bool
     broken: Pairs
     missing: Pairs
     confidence: int
@@ -43,6 +46,7 @@ class Settled:
 def settle(
     parts: list[Part],
     composites: tuple[Applied, ...],
+    tried: bool,
     broken: Pairs,
     pack: Pack,
     obs: Observation,
@@ -84,6 +88,7 @@ def settle(
         parts,
         sums,
         composites,
+        tried,
         broken,
         missing,
         confidence,
@@ -102,35 +107,30 @@ def known_share(obs: Observation) -> tuple[int, Pairs]:
     """Confidence, 0-100, and what was missing. Expected are client, request, network and velocity, a submission's lead, and each other fact that
     applies; each counts the same. A request without a single header is missing where the source never told the headers.
     """
-    expected = available = 0
+    facts = (
+        obs.client,
+        obs.network,
+        obs.velocity,
+        obs.session,
+        obs.click,
+        obs.reverse,
+        obs.lead,
+        obs.token,
+        obs.duplicate,
+    )
+    expected = 10
     missing: list[tuple[str, str]] = []
-    for name, fact in (
-        ("client", obs.client),
-        ("network", obs.network),
-        ("velocity", obs.velocity),
-        ("session", obs.session),
-        ("click", obs.click),
-        ("reverse", obs.reverse),
-        ("lead", obs.lead),
-        ("token", obs.token),
-        ("duplicate", obs.duplicate),
-    ):
+    for fact in facts:
         if fact is None:
-            continue
-        expected += 1
-        if type(fact) is Unavailable:
-            missing.append((name, fact.reason))
-        else:
-            available += 1
-    if obs.request.headers or obs.request.complete:
-        available += 1
-    else:
+            expected -= 1
+        elif type(fact) is Unavailable:
+            missing = [(name, fact.reason) for name, fact in zip(NAMES, facts, strict=True) if isinstance(fact, Unavailable)]
+    if not obs.request.complete and not obs.request.headers:
         missing.append(("request", "no headers are known"))
-    expected += 1
-    if obs.kind is Kind.SUBMISSION and obs.lead is None:
+    if obs.lead is None and obs.kind is Kind.SUBMISSION:
         missing.append(("lead", "no form fields are known"))
         expected += 1
-    return round(100 * available / expected), tuple(missing)
+    return (round(100 * (expected - len(missing)) / expected), tuple(missing)) if missing else (100, ())
 
 
 def traffic_class(decision: Decision, parts: Sequence[Part], sums: Sum, pack: Pack) -> tuple[Ivt, str | None]:

@@ -80,13 +80,15 @@ def _environment() -> Any:
     )
 
 
-def _some_counts(name: str, keys: tuple[str, ...]) -> Callable[[Observation], Value]:
-    """Only the counters a condition asks for, 0 where there is none: handing over the whole map costs three times the evaluation."""
+def _counts(name: str, keys: tuple[str, ...], whole: bool) -> Callable[[Observation], Value]:
+    """The counters that a condition asks for by key, 0 where there is none, and the others only if it walks them: handing over the whole map costs
+    three times the evaluation."""
     field = "count" if name == "velocity" else "distinct"
 
     def read(obs: Observation) -> Value:
         counts = obs.velocity.counts if isinstance(obs.velocity, Velocity) else {}
-        return {key: getattr(counts[key], field) if key in counts else 0 for key in keys}
+        found = {key: getattr(counts[key], field) if key in counts else 0 for key in keys}
+        return found | {key: getattr(count, field) for key, count in counts.items()} if whole else found
 
     return read
 
@@ -94,7 +96,7 @@ def _some_counts(name: str, keys: tuple[str, ...]) -> Callable[[Observation], Va
 class Expression:
     """A compiled condition. Immutable; `text` is what the file says."""
 
-    __slots__ = ("_fired", "_program", "_reads", "signals", "text")
+    __slots__ = ("_fired", "_program", "_reads", "text")
 
     def __init__(self, text: str, known_signals: Collection[str]) -> None:
         """Raises ExpressionError with everything that is wrong in `text`."""
@@ -102,7 +104,7 @@ class Expression:
         found: list[tuple[int, str, str]] = []
         if len(text) > MAX_CHARS:
             raise ExpressionError([(0, f"the condition has more than {MAX_CHARS:,} characters", "Split it into several composites.")])
-        names, keys, self.signals, hints = _scan(text, known_signals, found)
+        names, keys, hints = _scan(text, known_signals, found)
         try:
             program = _environment().compile(text)
         except RuntimeError as error:
@@ -117,10 +119,11 @@ class Expression:
         self._fired = "fired" in names
         reads: list[tuple[str, Callable[[Observation], Value]]] = []
         for variable in VARIABLES:
-            if variable.name in names:
+            if variable.name in keys:
+                whole = variable.name in names
+                reads.append((variable.name, _counts(variable.name, tuple(sorted(keys[variable.name])), whole)))
+            elif variable.name in names:
                 reads.append((variable.name, variable.read))
-            elif variable.name in keys:
-                reads.append((variable.name, _some_counts(variable.name, tuple(sorted(keys[variable.name])))))
         self._reads = tuple(reads)
 
     def holds(self, signals: Mapping[str, float], obs: Observation) -> bool:
@@ -142,14 +145,13 @@ class Expression:
 
 def _scan(
     text: str, known: Collection[str], found: list[tuple[int, str, str]]
-) -> tuple[set[str], dict[str, set[str]], tuple[str, ...], dict[int, str]]:
-    """Names used, counters used by key, signals named, and hints by offset; unknown ids, counters and facts go to `found`.
+) -> tuple[set[str], dict[str, set[str]], dict[int, str]]:
+    """Names used, counters used by key, and hints by offset; unknown ids, counters and facts go to `found`.
 
     Over-approximates the names (a loop variable may look like one), which costs an unneeded look-up, nothing else.
     """
     names: set[str] = set()
     keys: dict[str, set[str]] = {}
-    signals: list[str] = []
     hints: dict[int, str] = {}
 
     def check(word: str, kind: str, allowed: Collection[str], offset: int) -> None:
@@ -159,7 +161,6 @@ def _scan(
     for match in _SCAN.finditer(text):
         if match["call"]:
             check(match["id"], "signal", known, match.start("id"))
-            signals.append(match["id"])
         elif match["map"]:
             check(match["key"], "counter", COUNTERS, match.start("key"))
             keys.setdefault(match["map"], set()).add(match["key"])
@@ -175,7 +176,7 @@ def _scan(
             names |= {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
         elif match["operator"]:
             hints[match.start()] = "Write && for and, || for or."
-    return names, keys, tuple(dict.fromkeys(signals)), hints
+    return names, keys, hints
 
 
 def _translate(text: str, message: str, hints: Mapping[int, str]) -> list[tuple[int, str, str]]:

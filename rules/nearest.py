@@ -11,7 +11,7 @@ from rules.bands import BANDS, in_words
 from rules.decide import Settled
 from rules.lists import ListHit
 from rules.pack import Pack
-from rules.score import Policy, quality, tally
+from rules.score import Policy, quality, score_without
 from rules.verdict import Decision
 
 SUBJECT = {Kind.LANDING: "visitor", Kind.SUBMISSION: "lead"}
@@ -59,9 +59,11 @@ def _less(signals: Sequence[Signal], *ids: str) -> list[Signal]:
 
 
 def _changed(kind: Kind, condition: str, other: Settled) -> str:
-    return (
-        f"{condition} quality would be {quality(other.sums.score)} and the {SUBJECT[kind]} would be {OUTCOME[other.decision]}"
-    )
+    return _said(kind, condition, other.sums.score, other.decision)
+
+
+def _said(kind: Kind, condition: str, score: int, decision: Decision) -> str:
+    return f"{condition} quality would be {quality(score)} and the {SUBJECT[kind]} would be {OUTCOME[decision]}"
 
 
 def _without_something(settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, again: Again) -> str:
@@ -69,10 +71,14 @@ def _without_something(settled: Settled, signals: Sequence[Signal], policy: Poli
     kind = policy.kind
     against = sorted((part for part in settled.parts if part.counted > 0), key=lambda part: part.counted)
     for part in against:
-        if tally(settled.parts, pack, without=part).score < policy.review_at:
+        score = score_without(part, settled.sums, pack)
+        if score < policy.review_at:
+            condition = f"Without {part.weight.id} ({part.counted / 1000:.1f})"
+            if not settled.tried:
+                return _said(kind, condition, score, Decision.ACCEPT)
             other = again(_less(signals, part.weight.id), None)
             if other.decision is Decision.ACCEPT:
-                return _changed(kind, f"Without {part.weight.id} ({part.counted / 1000:.1f})", other)
+                return _changed(kind, condition, other)
     for group in sorted((g for g in settled.sums.groups if g.counted > 0), key=lambda g: g.counted):
         if settled.sums.score - group.counted < policy.review_at:
             other = again([s for s in signals if s.id.partition(".")[0] != group.group], None)

@@ -160,7 +160,7 @@ def _amounts(doc: Document, node: Node, what: str, known: dict[str, Weight]) -> 
             doc.problem(key, f"{what} needs single signals, not {signal}", "Name each signal with its band.")
         elif (millis := amount(doc, value, "band")) is not None and signal in known:
             pairs.append((signal, millis))
-            if what == "add" and len(known[signal].parts) > 1:
+            if what == "add" and known[signal].holes:
                 doc.problem(key, f"{signal} cannot be added: its text has placeholders", "Add a signal whose text stands alone.")
     return tuple(pairs)
 

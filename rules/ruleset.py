@@ -82,18 +82,18 @@ class Ruleset:
         self, signals: Sequence[Signal], obs: Observation, policy: Policy, pack: Pack, list_hit: ListHit | None
     ) -> Settled:
         if not signals:
-            return settle([], (), (), pack, obs, policy, list_hit)
+            return settle([], (), False, (), pack, obs, policy, list_hit)
         parts = parts_of(signals, self.weights)
         table = self._due[pack.name]
         due = {index for signal in signals for index in table.get(signal.id, ())}
         if not due:
-            return settle(parts, (), (), pack, obs, policy, list_hit)
+            return settle(parts, (), False, (), pack, obs, policy, list_hit)
         strengths: dict[str, float] = {}
         for signal in signals:
             strengths[signal.id] = max(signal.strength, strengths.get(signal.id, 0.0))
         held, broken = matching(pack, due, strengths, obs)
         applied = apply(held, parts, self.weights) if held else ()
-        return settle(parts, applied, tuple(broken), pack, obs, policy, list_hit)
+        return settle(parts, applied, True, tuple(broken), pack, obs, policy, list_hit)
 
     def content(self) -> bytes:
         """Everything that can change a verdict, as canonical JSON: the same bytes for the same rules, wherever their files lie."""

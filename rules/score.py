@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detectors.observation import Kind, Observation
 from detectors.signal import Signal
@@ -50,8 +51,7 @@ class Policy:
     review_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(NamedTuple):
     """`score` in millis, prior included, and what each group added to it."""
 
     score: int
@@ -142,13 +142,13 @@ def apply(held: Sequence[Composite], parts: list[Part], weights: Mapping[str, We
     return tuple(Applied(c.name, c.source, tuple(effects[c.name]), c.text) for c in held)
 
 
-def tally(parts: Sequence[Part], pack: Pack, without: Part | None = None) -> Sum:
+def tally(parts: Sequence[Part], pack: Pack) -> Sum:
     """Prior plus every group's sum, each held to its cap on both sides. Decisive parts stand outside the caps."""
+    if not parts:
+        return Sum(pack.prior, ())
     totals: dict[str, int] = {}
     facts: dict[str, int] = {}
     for part in parts:
-        if part is without:
-            continue
         group = part.weight.group
         if part.decisive:
             facts[group] = facts.get(group, 0) + part.counted
@@ -164,6 +164,17 @@ def tally(parts: Sequence[Part], pack: Pack, without: Part | None = None) -> Sum
         score += counted
         groups.append(GroupSum(group, total, cap, counted))
     return Sum(score, tuple(groups))
+
+
+def score_without(part: Part, sums: Sum, pack: Pack) -> int:
+    """The score had this part not been there, all else equal. For sums without decisive parts."""
+    name = part.weight.group
+    cap = pack.caps.get(name)
+    for group in sums.groups:
+        if group.group == name:
+            rest = group.total - part.counted
+            return sums.score - group.counted + (rest if cap is None else max(-cap, min(cap, rest)))
+    return sums.score
 
 
 def _points(millis: int) -> str:

@@ -19,8 +19,8 @@ UNKNOWN_EVIDENCE = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One signal as the rules know it. `millis` of log-odds at full strength, `source` "file:line" of whoever set it, `parts` the text cut at
-    its placeholders: text, index, text, index, ..."""
+    """One signal as the rules know it. `millis` of log-odds at full strength, `source` "file:line" of whoever set it, `holes` how many pieces of
+    evidence the text asks for."""
 
     id: str
     group: str
@@ -30,7 +30,7 @@ class Weight:
     category: str | None
     text: str
     source: str
-    parts: tuple[str | int, ...] = field(repr=False)
+    holes: int = 0
 
     @property
     def decisive(self) -> bool:
@@ -38,18 +38,17 @@ class Weight:
 
     def fill(self, evidence: Sequence[str]) -> str:
         """The text with evidence in its places; evidence that was not given reads as "unknown"."""
-        if len(self.parts) == 1:
+        if not self.holes:
             return self.text
-        given = len(evidence)
-        return "".join(
-            part if isinstance(part, str) else evidence[part] if part < given else UNKNOWN_EVIDENCE for part in self.parts
-        )
+        if len(evidence) < self.holes:
+            evidence = (*evidence, *[UNKNOWN_EVIDENCE] * (self.holes - len(evidence)))
+        return self.text.format(*evidence)  # the loader lets through {0} to {9}, no other brace
 
 
 def unweighted(signal: str) -> Weight:
     """For a signal that no file knows: shown, never counted."""
     text = f"{signal} was found, but the rules do not know it"
-    return Weight(signal, signal.partition(".")[0], 0, "none", "none", None, text, "no weights file", (text,))
+    return Weight(signal, signal.partition(".")[0], 0, "none", "none", None, text.replace("{", "").replace("}", ""), "no weights file")
 
 
 @dataclass(slots=True)
@@ -62,6 +61,8 @@ class Draft:
     node: Node
     values: dict[str, tuple[str, str]] = field(default_factory=dict)
     """field → (value as text, "file:line")"""
+    wrong: set[str] = field(default_factory=set)
+    """fields whose value was refused: reported there, not as missing too"""
 
 
 @dataclass(slots=True)
@@ -130,6 +131,8 @@ def _merge(doc: Document, draft: Draft, name: str, node: Node) -> None:
             draft.values.pop("band", None)
             draft.values.pop("weight", None)
         draft.values[name] = (value, doc.source(node))
+    else:
+        draft.wrong.add(name)
 
 
 def _check_text(doc: Document, node: Node, text: str) -> None:
@@ -144,15 +147,17 @@ def _check_text(doc: Document, node: Node, text: str) -> None:
 def build(draft: Draft) -> Weight | None:
     """The finished weight, or None and problems for what is missing."""
     values = draft.values
-    complete = True
-    if "band" not in values and "weight" not in values:
-        draft.doc.problem(draft.node, f"{draft.id} lacks a band", f"Add band: one of {', '.join(BANDS)}.")
-        complete = False
-    for name, remedy in (("ivt", "Add ivt: none, givt or sivt."), ("text", "Add a text that a marketer understands.")):
-        if name not in values:
-            draft.doc.problem(draft.node, f"{draft.id} lacks {name}", remedy)
-            complete = False
-    if not complete:
+    given = values.keys() | draft.wrong
+    lacking = []
+    if "band" not in given and "weight" not in given:
+        lacking.append(("a band", f"Add band: one of {', '.join(BANDS)}."))
+    if "ivt" not in given:
+        lacking.append(("ivt", "Add ivt: none, givt or sivt."))
+    if "text" not in given:
+        lacking.append(("text", "Add a text that a marketer understands."))
+    for name, remedy in lacking:
+        draft.doc.problem(draft.node, f"{draft.id} lacks {name}", remedy)
+    if lacking or draft.wrong:
         return None
     band, source = values.get("band", (None, ""))
     millis = 0 if band is None else BANDS[band]
@@ -160,6 +165,6 @@ def build(draft: Draft) -> Weight | None:
         number, source = values["weight"]
         millis = int(number)
     text = values["text"][0]
-    parts = tuple(int(part) if at % 2 else part for at, part in enumerate(_HOLE.split(text)))
+    holes = len(set(_HOLE.findall(text)))
     category = values["category"][0] if "category" in values else None
-    return Weight(draft.id, draft.group, millis, band, values["ivt"][0], category, text, source, parts)
+    return Weight(draft.id, draft.group, millis, band, values["ivt"][0], category, text, source, holes)
