@@ -30,8 +30,20 @@ from gateway.config.process import (
 from gateway.config.sites import Site
 from gateway.config.values import Address, AddressRange, ListenAddress, Seconds, Section, Whole
 
-RESTART_KEYS = ("listen", "listeners", "admin", "workers", "state", "store", "keys")
-"""Settings that sockets, files and processes already opened depend on: they change only with a restart."""
+RESTART_KEYS = (
+    "listen",
+    "listeners",
+    "admin",
+    "workers",
+    "state",
+    "store",
+    "keys",
+    "limits",
+    "evidence_queue",
+    "dns",
+    "log",
+)
+"""Settings that sockets, files and queues already open depend on: they change only with a restart."""
 
 
 class Config(Section):

@@ -86,49 +86,58 @@ class Limits(Section):
     header_bytes: Size = Field(
         default=32 * 1024,
         description=(
-            "Largest request head in bytes. Larger gets 431. Browsers stay below 8 KiB unless a site sets many cookies."
+            "Largest request head in bytes, all header lines together. Larger gets 431. Browsers with many "
+            "cookies send up to about 16 KiB."
         ),
     )
     header_count: Whole = Field(
         default=128,
         ge=16,
         le=10_000,
-        description="Most header lines in a request. More get 431. Browsers send about 20.",
+        description=("Most header lines in a request. More get 431. Browsers send 10 to 30, proxies add a handful."),
     )
     target_bytes: Size = Field(
         default=8 * 1024,
         description=(
-            "Longest path and query in bytes. Longer gets 414. Ad landing URLs with every parameter stay below 2 KiB."
+            "Longest path and query in bytes. Longer gets 414. Ad clicks carry long queries; RFC 9110 asks "
+            "for at least 8000."
         ),
     )
     header_timeout_s: Seconds = Field(
-        default=10.0, description="Seconds a client has to send the whole head. Then the connection is closed (408)."
+        default=10.0,
+        description=(
+            "Seconds a client has to send the whole head. Then 408: headers sent drop by drop hold no connection."
+        ),
     )
     body_timeout_s: Seconds = Field(
-        default=120.0,
+        default=1800.0,
         description=(
-            "Seconds a client has to send the whole body of a form. Then 408. Generous, because phones on bad "
-            "networks are real customers."
+            "Seconds a client has to send a whole body, however fast it comes. Then 408. A 32 MiB form over a "
+            "poor mobile link takes a quarter of an hour; raise it for large uploads."
         ),
     )
     body_min_rate: Whole = Field(
         default=500,
         ge=0,
         description=(
-            "Slowest body in bytes per second, averaged after the first 10 seconds; 0 switches the check off. "
-            "Below it 408: nobody real is that slow for long."
+            "Slowest body in bytes per second on average, after a grace of 20 seconds; 0 switches the check "
+            "off. Below it 408: no link people use is that slow for long."
         ),
     )
     keepalive_timeout_s: Seconds = Field(
-        default=75.0, description="Seconds an idle connection is kept for the visitor's next request."
+        default=75.0,
+        description=(
+            "Seconds an idle connection is kept for the visitor's next request. Longer than the 60 seconds "
+            "that load balancers usually keep theirs."
+        ),
     )
     connections: Whole = Field(
         default=4096,
         ge=1,
         le=1_000_000,
         description=(
-            "Most connections from visitors at a time. Further ones wait in the system's queue. Each takes "
-            "two of the process's file descriptors."
+            "Most connections from visitors at a time. Further ones get 503. Each can take two file "
+            "descriptors, so the process's file limit must be twice as high."
         ),
     )
     connections_per_address: Whole = Field(
@@ -136,13 +145,16 @@ class Limits(Section):
         ge=1,
         le=1_000_000,
         description=(
-            "Most connections from one address at a time. Above it 503. Whole offices and mobile carriers "
-            "share an address: keep it high. Trusted proxies are exempt."
+            "Most connections from one IPv4 address or IPv6 /64 at a time. Further ones get 429. Offices and "
+            "mobile carriers share an address: keep it high. Trusted proxies are exempt."
         ),
     )
     in_flight_bytes: Size = Field(
         default=256 * 1024**2,
-        description="Most bytes of bodies held in memory for all requests together. Above it new bodies wait.",
+        description=(
+            "Most bytes of bodies held in memory for all requests together. Near it everybody is read more "
+            "slowly; a form that finds no room gets 503."
+        ),
     )
     max_body: Size = Field(
         default=32 * 1024**2,
@@ -152,13 +164,22 @@ class Limits(Section):
         ),
     )
     form_fields: Whole = Field(
-        default=512, ge=1, le=10_000, description="Most fields in a form. More make the submission undecided."
+        default=512,
+        ge=1,
+        le=10_000,
+        description="Most fields in a form. More make the submission undecided. Long surveys have about 200.",
     )
     form_parts: Whole = Field(
-        default=128, ge=1, le=10_000, description="Most parts in a multipart form. More make the submission undecided."
+        default=128,
+        ge=1,
+        le=10_000,
+        description="Most parts in a multipart form. More make the submission undecided, because each part costs time to read.",
     )
     form_depth: Whole = Field(
-        default=16, ge=1, le=64, description="Deepest nesting in a JSON form. Deeper makes the submission undecided."
+        default=16,
+        ge=1,
+        le=64,
+        description="Deepest nesting in a JSON form. Deeper makes the submission undecided. Real forms nest two or three deep.",
     )
 
 

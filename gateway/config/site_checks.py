@@ -50,15 +50,20 @@ def check_site(site: Site, broken: Callable[..., bool]) -> Iterator[Result]:
                 yield (*loc, *place), what, remedy, severity
 
 
+def _same(path: str) -> str:
+    """What paths are compared by: letter case and a final slash make no difference to routes."""
+    return path.lower().rstrip("/") or "/"
+
+
 def _pages(site: Site) -> Iterator[Result]:
     for number, page in enumerate(site.landing_pages):
         loc: Loc = ("landing_pages", number, "path")
-        if page.path.startswith(OWN_PREFIX):
+        if page.path.lower().startswith(OWN_PREFIX):
             yield loc, f'"{page.path}" never matches: Leadgate answers {OWN_PREFIX} itself', "take it out", "error"
         for earlier in site.landing_pages[:number]:
-            if page.path == earlier.path:
+            if _same(page.path) == _same(earlier.path):
                 yield loc, f'"{page.path}" stands twice', "keep one of them", "error"
-            elif re.fullmatch(pattern_regex(earlier.path), page.path, re.DOTALL):
+            elif re.fullmatch(pattern_regex(earlier.path.lower()), page.path.lower(), re.DOTALL):
                 yield (
                     loc,
                     f'"{page.path}" is never reached: "{earlier.path}" above it matches first',
@@ -73,7 +78,10 @@ def _route_place(form: Form) -> Loc:
 
 def _hidden(loc: Loc, form: Form, earlier: Form) -> Iterator[Result]:
     route, before = form.route, earlier.route
-    if (route.path, route.method) != (before.path, before.method) or not before.fields.items() <= route.fields.items():
+    if (_same(route.path), route.method) != (
+        _same(before.path),
+        before.method,
+    ) or not before.fields.items() <= route.fields.items():
         return
     yield (
         (*loc, *_route_place(form)),
@@ -85,16 +93,16 @@ def _hidden(loc: Loc, form: Form, earlier: Form) -> Iterator[Result]:
 
 def _form(form: Form) -> Iterator[Result]:
     place = _route_place(form)
-    if form.route.path.startswith(OWN_PREFIX):
+    if form.route.path.lower().startswith(OWN_PREFIX):
         yield (
             place,
             f'"{form.route.path}" never matches: Leadgate answers {OWN_PREFIX} itself',
             "write the path of the site's own form",
             "error",
         )
-    if form.thank_you is not None and form.thank_you == form.route.path:
+    if form.thank_you is not None and _same(form.thank_you) == _same(form.route.path):
         yield ("thank_you",), "thank_you is the path of the form itself", "write the page that comes after it", "error"
-    if form.thank_you is not None and form.thank_you.startswith(OWN_PREFIX):
+    if form.thank_you is not None and form.thank_you.lower().startswith(OWN_PREFIX):
         yield ("thank_you",), f"Leadgate answers {OWN_PREFIX} itself", "write a page of the site", "error"
     if form.responses == "redirect" and form.thank_you is None:
         yield ("responses",), "responses: redirect needs a page to lead to", "add thank_you: /thanks", "error"

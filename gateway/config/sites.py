@@ -112,7 +112,8 @@ class Form(Section):
     path: Path | None = Field(
         default=None,
         description=(
-            "Path the form is sent to by POST, without query. Give this or `match`. Forms are tried in file order."
+            "Path the form is sent to by POST, without query; letter case and a final slash make no difference. "
+            "Give this or `match`. Forms are tried in file order."
         ),
     )
     match: Match | None = Field(default=None, description="Finer rule, where several forms share a path.")
@@ -147,8 +148,10 @@ class Form(Section):
     )
     thank_you: Path | None = Field(
         default=None,
-        description="Page of the site for a visitor whose submission is held: our own page links to it, and `responses: "
-        "redirect` leads there. It should carry no conversion tag.",
+        description=(
+            "Page of the site for a visitor whose submission is held: our own page links to it, and "
+            "`responses: redirect` leads there. It should carry no conversion tag."
+        ),
     )
     render_token: Literal["auto", "off"] = Field(
         default="auto",
@@ -197,7 +200,7 @@ class LandingPage(Section):
 
     path: PathPattern = Field(
         description=(
-            "Path, `*` for any characters: `/offer*`. The query is not compared. The first entry that matches counts."
+            "Path, `*` for any characters: `/offer*`. Query, letter case and a final slash make no difference. The first entry that matches counts."
         ),
     )
     review_below: Percent | None = Field(
