@@ -40,9 +40,36 @@ def test_the_shipped_name_is_one_that_nothing_fills() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "email e-mail your_email email2 contactEmail user[email] tel phone_number mobile-phone website url company companyName "
-    "fax address_line1 zip postal_code city first_name lname nachname strasse honeypot_website username password cc-number "
-    "birthday B_website_2".split(),
+    [
+        "email",
+        "e-mail",
+        "your_email",
+        "email2",
+        "contactEmail",
+        "user[email]",
+        "tel",
+        "phone_number",
+        "mobile-phone",
+        "website",
+        "url",
+        "company",
+        "companyName",
+        "fax",
+        "address_line1",
+        "zip",
+        "postal_code",
+        "city",
+        "first_name",
+        "lname",
+        "nachname",
+        "strasse",
+        "honeypot_website",
+        "username",
+        "password",
+        "cc-number",
+        "birthday",
+        "B_website_2",
+    ],
 )
 def test_names_that_browsers_fill(name: str) -> None:
     assert is_filled_by_browsers(name)
