@@ -86,6 +86,7 @@ class Reloader(Generic[T]):
         self._poll_s = poll_s
         self._wanted = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._moved = asyncio.Event()  # other directories may have to be watched
         self._seen = fingerprint(self.path, current)
 
     def request(self) -> None:
@@ -124,6 +125,7 @@ class Reloader(Generic[T]):
             if _of(self._seen, self.path) != _of(seen, self.path):
                 self._wanted.set()  # saved once more while it was being read
             self._seen = seen
+            self._moved.set()
             return True
 
     def _prepare(self) -> tuple[Config, Fingerprint, T]:
@@ -151,17 +153,16 @@ class Reloader(Generic[T]):
 
     async def _watch(self) -> None:
         while True:
+            self._moved = stop = asyncio.Event()  # before looking where to watch, so that no move is missed
             places = await asyncio.to_thread(directories, self.path, self.current)
             try:
-                await self._watch_in(places)
+                await self._watch_in(places, stop)
             except (OSError, RuntimeError):  # no inotify watches left, or a directory that went away: look by hand
                 await asyncio.sleep(self._poll_s)
             await self._look()
 
-    async def _watch_in(self, places: frozenset[Path]) -> None:
+    async def _watch_in(self, places: frozenset[Path], stop: asyncio.Event) -> None:
         """Looks at the files after each sign of change, until other directories than these have to be watched."""
-        stop = asyncio.Event()
-        poll_ms = max(1, int(self._poll_s * 1000))
         signs = awatch(
             *places,
             watch_filter=None,
@@ -169,7 +170,7 @@ class Reloader(Generic[T]):
             recursive=False,
             stop_event=stop,
             yield_on_timeout=True,
-            rust_timeout=poll_ms,
+            rust_timeout=max(1, int(self._poll_s * 1000)),
         )
         try:
             await self._look()  # what changed before the watch began
