@@ -184,6 +184,8 @@ def _in_region(text: str, region: str | None, guessed: bool) -> Phone | PhonePro
         return PhoneProblem(_LENGTH_ERRORS.get(possible, "no such length"), guessed=guessed)
     country = phonenumbers.region_code_for_number(number)
     kind = phonenumbers.number_type(number)
+    if kind == PhoneNumberType.UNKNOWN and region is not None and _without_area(text, region):
+        return PhoneProblem("area code missing", decided=False)
     return Phone(
         e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
         region=country if country != "001" else None,
@@ -192,6 +194,12 @@ def _in_region(text: str, region: str | None, guessed: bool) -> Phone | PhonePro
         premium=kind == PhoneNumberType.PREMIUM_RATE,
         guessed=guessed,
     )
+
+
+def _without_area(text: str, region: str) -> bool:
+    """Does a short number lack the "0" that starts an area code in its country?"""
+    digits = _digits(text)
+    return len(digits) <= 8 and not digits.startswith("0") and phonenumbers.ndd_prefix_for_region(region, True) == "0"
 
 
 _PARSE_ERRORS = {

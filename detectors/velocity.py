@@ -42,10 +42,14 @@ _WORDS = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86400: "a day"}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Events allowed in one window: `base` for the first browser and `each` for every further one."""
+    """Events allowed in one window: `base` for the first browser and `each` for every further one.
+
+    `most` is the largest strength (0..1) that the window may have: volume over hours speaks less for a program than pace.
+    """
 
     base: int
     each: int
+    most: float = 1.0
 
     def allowed(self, distinct: int) -> int:
         return self.base + self.each * max(0, distinct - 1)
@@ -122,10 +126,15 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     for key, counted in obs.velocity.counts.items():
         dimension, _, text = key.partition("/")
         window = int(text)
-        allowed = _allowed(limits, dimension, obs.kind.value, window, counted, kinds, factor)
-        if allowed is None or counted.count <= allowed:
+        limit = limits.limits.get(f"{dimension}.{obs.kind.value}", {}).get(window)
+        allowed = (
+            None
+            if limit is None
+            else _allowed(limits, limit, dimension, obs.kind.value, window, counted, kinds, factor)
+        )
+        if limit is None or allowed is None or counted.count <= allowed:
             continue
-        strength = max(LEAST, min(1.0, math.log(counted.count / allowed) / math.log(FULL_AT)))
+        strength = max(LEAST, min(limit.most, math.log(counted.count / allowed) / math.log(FULL_AT)))
         if dimension not in worst or strength > worst[dimension][0]:
             worst[dimension] = (strength, window, counted)
     for dimension, (strength, window, counted) in worst.items():
@@ -138,11 +147,17 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
 
 
 def _allowed(
-    limits: VelocityLimits, dimension: str, kind: str, window: int, counted: Count, kinds: frozenset[str], factor: int
+    limits: VelocityLimits,
+    limit: Limit,
+    dimension: str,
+    kind: str,
+    window: int,
+    counted: Count,
+    kinds: frozenset[str],
+    factor: int,
 ) -> int | None:
     """Events allowed in the window, or None where the counter says nothing."""
-    limit = limits.limits.get(f"{dimension}.{kind}", {}).get(window)
-    if limit is None or counted.distinct < limits.spread.get(dimension, 0):
+    if counted.distinct < limits.spread.get(dimension, 0):
         return None
     only = limits.only_kinds.get(dimension)
     if only is not None and not only & kinds:

@@ -96,6 +96,8 @@ def test_without_a_country_nothing_is_said(ref: Reference) -> None:
 
 def test_an_area_code_left_out_is_no_fault(ref: Reference) -> None:
     assert found(ref, "867-5309", expected=("US",)) == []
+    assert found(ref, "90260", expected=("DE",)) == []
+    assert found(ref, "01552", expected=("DE",)) != []
 
 
 def test_what_rests_on_the_network_speaks_softly(ref: Reference) -> None:

@@ -152,6 +152,13 @@ def test_submissions_have_limits_of_their_own(ref: Reference) -> None:
     ]
 
 
+def test_a_call_centre_is_told_from_a_script_by_its_pace(ref: Reference) -> None:
+    agents = {"address/60": (3, 2), "address/600": (28, 2), "address/3600": (180, 2), "address/86400": (1_400, 2)}
+    script = {"address/60": (14, 1), "address/600": (110, 1), "address/3600": (160, 1), "address/86400": (160, 1)}
+    assert [signal.strength for signal in found(ref, agents, kind=Kind.SUBMISSION)] == [0.7]
+    assert [signal.strength for signal in found(ref, script, kind=Kind.SUBMISSION)] == [1.0]
+
+
 def test_silent_without_counters(ref: Reference) -> None:
     assert found(ref, Unavailable("redis: timeout")) == []
     assert found(ref, {}) == []
