@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detectors.observation import Kind
 from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
-from gateway.edge.arrivals import Arrivals
+from gateway.edge.arrivals import Arrivals, Visit
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
 from gateway.generation import Generation, LandingRoute, SiteRoutes
@@ -85,7 +85,7 @@ class Edge:
             self._pipeline.record(judged, Answered(status, "gateway"))
             return
         on_head = CookieOnHead(visit, exchange.tls)
-        injector = self._injector(site, target, visit.arrival.id, visit.arrival.at)
+        injector = self._injector(site, _url(visit), visit.arrival.id, visit.arrival.at)
         by = "origin"
         try:
             outcome = await forward(
@@ -103,7 +103,7 @@ class Edge:
         finally:
             self._pipeline.record(judged, Answered(on_head.status or 0, by))
 
-    def _injector(self, site: SiteRoutes, target: Target, page_id: str, at: int) -> Injector | None:
+    def _injector(self, site: SiteRoutes, page_url: str, page_id: str, at: int) -> Injector | None:
         """Puts a render token into every form of ours on the page; None where no form wants one."""
         inputs = {
             route.form.route.path: render_token.hidden_input(
@@ -112,7 +112,7 @@ class Edge:
             for route in site.forms
             if route.form.render_token == "auto"
         }
-        return Injector(inputs, target.path) if inputs else None
+        return Injector(page_url, inputs) if inputs else None
 
     async def _unreachable(self, exchange: Exchange, site: SiteRoutes, error: UpstreamError) -> int:
         self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
@@ -132,3 +132,8 @@ class Edge:
                 await exchange.respond(200, self._passports.jwks(), headers)
                 return
         await say(exchange, "not_found")
+
+
+def _url(visit: Visit) -> str:
+    arrival = visit.arrival
+    return f"{arrival.request.scheme}://{arrival.page.host}{arrival.request.target}"

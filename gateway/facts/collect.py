@@ -23,7 +23,7 @@ from detectors.observation import (
     Velocity,
 )
 from gateway.facts.arrival import Arrival
-from gateway.stores.memory import WINDOWS, Hit, Look, Seal, Sealed
+from gateway.stores.memory import WINDOWS, Hit, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
 
 DAY_S = 86_400
@@ -32,10 +32,6 @@ LEAD_TTL_S = 30 * DAY_S
 TOKEN_TTL_S = 3 * DAY_S
 SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
-
-Result = tuple[Count, ...] | Sealed | Unavailable | None
-Operation = Hit | Seal | Look
-
 
 class HotState(Protocol):
     async def observe(self, ops: Sequence[Operation], now: int) -> Sequence[Result]: ...

@@ -68,6 +68,12 @@ class Seal(msgspec.Struct, frozen=True, gc=False):
     ttl_s: int
 
 
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """Read what a Seal bound to `key` without counting. Answered by a `Sealed`, or None where nothing is bound."""
+
+    key: bytes
+
+
 class Sealed(msgspec.Struct, frozen=True, gc=False):
     """What is bound: the first writer's value, when it was bound (microseconds), and how often the key was offered
     since, this time included.
@@ -90,7 +96,8 @@ class Sizes(msgspec.Struct, frozen=True):
     resets: int
 
 
-Result = Counts | Sealed | Unavailable
+Operation = Hit | Seal | Look
+Result = Counts | Sealed | Unavailable | None
 
 
 class MemoryState:
@@ -110,7 +117,7 @@ class MemoryState:
     def sizes(self) -> Sizes:
         return Sizes(len(self._rows), len(self._seals), self._evicted, self._expired, self._resets)
 
-    async def observe(self, ops: Sequence[Hit | Seal], now: int) -> list[Result]:
+    async def observe(self, ops: Sequence[Operation], now: int) -> list[Result]:
         """Carry out `ops` at `now` (UTC microseconds); one result each, in order. A clock that falls back is taken as
         standing still; one that falls
         back by more than a day starts afresh (nothing counted then would still count)."""
@@ -134,6 +141,10 @@ class MemoryState:
         for op in ops:
             if type(op) is Seal:
                 results.append(self._seal(op, now))
+                continue
+            if type(op) is Look:
+                held = self._seals.get(op.key)
+                results.append(None if held is None or held[0] <= now else Sealed(held[1], held[2], held[3]))
                 continue
             key, member = op.key, op.member  # type: ignore[union-attr]
             if member is not previous:  # one observation's operations mostly share their members
