@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 
 from detectors.observation import Kind
@@ -17,14 +17,25 @@ from rules.verdict import Decision
 SUBJECT = {Kind.LANDING: "visitor", Kind.SUBMISSION: "lead"}
 OUTCOME = {Decision.ACCEPT: "accepted", Decision.REVIEW: "held for review", Decision.REJECT: "rejected"}
 
+MOST_TRIED = 12
+
 Again = Callable[[Sequence[Signal], ListHit | None], Settled]
 """Settles the same observation with other signals or another list hit."""
 
 
 def nearest_change(
-    settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, list_hit: ListHit | None, again: Again
+    settled: Settled,
+    signals: Sequence[Signal],
+    policy: Policy,
+    pack: Pack,
+    list_hit: ListHit | None,
+    triggers: Container[str],
+    again: Again,
 ) -> str:
-    """What would have altered this outcome. The common case, accepted by threshold, costs a cache look-up."""
+    """What would have altered this outcome. The common case, accepted by threshold, costs a cache look-up.
+
+    triggers  signals that some composite of the pack is on
+    """
     kind = policy.kind
     if list_hit is not None and (list_hit.allow or settled.opener is None):
         return _changed(kind, f"Without the {list_hit}", again(signals, None))
@@ -39,7 +50,7 @@ def nearest_change(
     if settled.unread:
         return f"Had the form been readable, the {SUBJECT[kind]} would have been judged by its content"
     if settled.by_score is Decision.REVIEW:
-        return _without_something(settled, signals, policy, pack, again)
+        return _without_something(settled, signals, policy, pack, triggers, again)
     return _accepted(kind, policy.review_at - settled.sums.score, policy.review_below)
 
 
@@ -66,21 +77,25 @@ def _said(kind: Kind, condition: str, score: int, decision: Decision) -> str:
     return f"{condition} quality would be {quality(score)} and the {SUBJECT[kind]} would be {OUTCOME[decision]}"
 
 
-def _without_something(settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, again: Again) -> str:
-    """Sums find the candidates, smallest first; as an absent finding may also silence a rule, a candidate is settled anew before it is named."""
+def _without_something(
+    settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, triggers: Container[str], again: Again
+) -> str:
+    """The smallest finding whose absence would have led to accept, else the smallest such group. Where no composite was evaluated sums tell; otherwise
+    an absent finding may silence a rule, so what sums or rules make a candidate is settled anew, `MOST_TRIED` at most."""
     kind = policy.kind
-    against = sorted((part for part in settled.parts if part.counted > 0), key=lambda part: part.counted)
-    for part in against:
+    left = MOST_TRIED
+    for part in sorted(settled.parts, key=lambda part: part.counted):
+        signal = part.weight.id
         score = score_without(part, settled.sums, pack)
-        if score < policy.review_at:
-            condition = f"Without {part.weight.id} ({part.counted / 1000:.1f})"
-            if not settled.tried:
-                return _said(kind, condition, score, Decision.ACCEPT)
-            other = again(_less(signals, part.weight.id), None)
-            if other.decision is Decision.ACCEPT:
-                return _changed(kind, condition, other)
-    for group in sorted((g for g in settled.sums.groups if g.counted > 0), key=lambda g: g.counted):
-        if settled.sums.score - group.counted < policy.review_at:
+        accepted = score < policy.review_at
+        if settled.tried and left and (accepted or signal in triggers):
+            left -= 1
+            other = again(_less(signals, signal), None)
+            score, accepted = other.sums.score, other.decision is Decision.ACCEPT
+        if accepted and left:
+            return _said(kind, f"Without {signal} ({part.counted / 1000:.1f})", score, Decision.ACCEPT)
+    for group in sorted(settled.sums.groups, key=lambda group: group.counted)[:MOST_TRIED]:
+        if settled.tried or settled.sums.score - group.counted < policy.review_at:
             other = again([s for s in signals if s.id.partition(".")[0] != group.group], None)
             if other.decision is Decision.ACCEPT:
                 return _changed(kind, f"No single finding decided this. Without all of the group {group.group}", other)

@@ -75,7 +75,7 @@ class Ruleset:
             groups=settled.sums.groups,
             composites=settled.composites,
             unavailable=(*settled.missing, *settled.broken, *failures),
-            nearest=nearest_change(settled, signals, policy, pack, list_hit, again),
+            nearest=nearest_change(settled, signals, policy, pack, list_hit, self._due[pack.name], again),
         )
 
     def _settle(
