@@ -35,7 +35,7 @@ _VERSIONS = {b"1.1": (1, 1), b"1.0": (1, 0)}
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 _FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _SPECIAL = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-_NOT_SERVED = frozenset({"CONNECT", "TRACE"})
+_NOT_SERVED = frozenset({b"CONNECT", b"TRACE"})
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close"})
 
 
@@ -73,6 +73,9 @@ def read_head(raw: bytes, parser: HttpRequestParser, limits: Limits) -> Head:
     version = _VERSIONS.get(version_text)
     if version is None:
         raise Refused(505, "version", "Only HTTP/1.0 and HTTP/1.1 are served.")
+    if method in _NOT_SERVED:
+        # CONNECT asks for a forward proxy. TRACE would show a visitor what we add for the origin (stricter).
+        raise Refused(405, "method", f"{method.decode('ascii')} is not served.")
     if len(target) > limits.target_bytes:
         raise Refused(414, "target_bytes", f"The request target is longer than {limits.target_bytes} bytes.")
     plain = _PLAIN_FIELDS.fullmatch(raw, end) is not None
@@ -117,10 +120,7 @@ def read_head(raw: bytes, parser: HttpRequestParser, limits: Limits) -> Head:
     host = index.get(b"host")
     if host is None:
         if version == (1, 1):
-            # RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
-            # that lacks a Host header field and to any request message that contains more than one Host header field line or a
-            # Host header field with an invalid field value."
-            raise _bad("host_missing", "An HTTP/1.1 request needs a Host header field.")
+            raise _host_missing()
     elif _HOST.fullmatch(host) is None:
         raise _bad("host_invalid", "The Host header field is not a host name with an optional port.")
     if target[0] != 0x2F:
@@ -130,9 +130,6 @@ def read_head(raw: bytes, parser: HttpRequestParser, limits: Limits) -> Head:
     connection = index.get(b"connection")
     if connection is not None and connection not in _PLAIN_CONNECTION:
         _read_connection(head, connection, index)
-    if message.method in _NOT_SERVED:
-        # CONNECT asks for a forward proxy. TRACE would show a visitor what we add for the origin (stricter).
-        raise Refused(405, "method", f"{message.method} is not served.")
     if message.upgrade:
         head.pristine = False  # llhttp now waits for another protocol
     return head
@@ -193,8 +190,6 @@ def _check_target(method: bytes, target: bytes, host: bytes | None) -> None:
     """Forms other than `/path`. Absolute form is read with the Host field beside it; both must name the same authority."""
     if target == b"*" and method == b"OPTIONS":
         return
-    if method == b"CONNECT":
-        raise Refused(405, "method", "CONNECT is not served.")
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
         raise _bad("target_form", "The request target must be a path.")
@@ -227,6 +222,13 @@ def _joined(headers: tuple[tuple[bytes, bytes], ...]) -> dict[bytes, bytes]:
 
 def _bad(reason: str, text: str) -> Refused:
     return Refused(400, reason, text)
+
+
+def _host_missing() -> Refused:
+    # RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks
+    # a Host header field and to any request message that contains more than one Host header field line or a Host header field
+    # with an invalid field value."
+    return _bad("host_missing", "An HTTP/1.1 request needs a Host header field.")
 
 
 def _bad_request_line(raw: bytes, limits: Limits) -> Refused:
@@ -262,6 +264,8 @@ def _refused_by_parser(method: bytes, error: Exception) -> Refused:
         return Refused(501, "method", f"The method {method.decode('ascii', 'replace')[:20]} is not served.")
     if "Duplicate" in str(error):
         return _bad("duplicate_field", "A header field that may appear once appears twice.")
+    if "Missing 'Host'" in str(error):
+        return _host_missing()
     return _bad("malformed", "The request is not valid HTTP/1.1.")
 
 

@@ -187,7 +187,7 @@ async def test_lost_client_inside_the_body(serve):
         received = []
         try:
             async for chunk in exchange.chunks():
-                received.append(chunk)
+                received.append(chunk)  # noqa: PERF401  # what came before the error is looked at
         except ClientGone:
             outcome.set_result(b"".join(received))
             raise
@@ -389,7 +389,7 @@ async def test_malformed_chunks_reach_the_reader(serve):
         received = []
         try:
             async for chunk in exchange.chunks():
-                received.append(chunk)
+                received.append(chunk)  # noqa: PERF401  # what came before the error is looked at
         except BodyMalformed as error:
             outcome.set_result((b"".join(received), error.reason))
             raise
@@ -404,7 +404,7 @@ def test_extensions_are_required(monkeypatch):
     from aiohttp import http, http_parser
 
     monkeypatch.setattr(http, "HttpRequestParser", http_parser.HttpRequestParserPy)
-    with pytest.raises(ExtensionsMissing, match="parser.*AIOHTTP_NO_EXTENSIONS.*pip install"):
+    with pytest.raises(ExtensionsMissing, match=r"parser.*AIOHTTP_NO_EXTENSIONS.*pip install"):
         require_extensions()
 
 

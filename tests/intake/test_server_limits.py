@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -244,10 +245,8 @@ async def test_idle_tunnel_is_closed(serve):
     reader, writer = await served.open()
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
-    try:
+    with contextlib.suppress(ConnectionResetError):
         assert await asyncio.wait_for(reader.read(), 5) == b""
-    except ConnectionResetError:
-        pass
     await until(lambda: served.refusals == [(408, "tunnel_idle")])
     writer.close()
 
