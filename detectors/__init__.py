@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from detectors import agents, crawlers, network
+from detectors import agents, crawlers, headers, network
 from detectors.observation import Observation
 from detectors.reference import Reference
 from detectors.signal import Signal
@@ -15,6 +15,7 @@ Failure = tuple[str, str]
 DETECTORS: tuple[Detector, ...] = (
     crawlers.detect,
     agents.detect,
+    headers.detect,
     network.detect,
 )
 

@@ -27,6 +27,10 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if agent is None and not obs.request.complete:
         return  # an access log or a partial assess call: nobody knows what it was
     declared = ref.agents.declared(agent or "")
+    if declared.kind == "browser" and "HeadlessChrome" in (obs.request.header("sec-ch-ua") or ""):
+        yield Signal(
+            "bot.headless", ("sec-ch-ua HeadlessChrome",)
+        )  # the user agent was changed, the hints were forgotten
     signal = _SIGNALS.get(declared.kind)
     if signal is not None:
         yield Signal(signal, (declared.token,) if declared.token else ())

@@ -15,6 +15,7 @@ from typing import Any, Self
 from detectors.agent_patterns import Agents
 from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
+from detectors.header_orders import HeaderOrders
 from detectors.hosting import Hosting
 from detectors.velocity import VelocityLimits
 
@@ -41,6 +42,7 @@ class Reference:
     agents: Agents
     crawlers: Crawlers
     hosting: Hosting
+    orders: HeaderOrders
     domains: EmailDomains
     limits: VelocityLimits
     form: FormSettings = FormSettings()
@@ -71,6 +73,7 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "agents": Agents.builtin,
     "crawlers": Crawlers.builtin,
     "hosting": Hosting.builtin,
+    "orders": HeaderOrders.builtin,
     "domains": EmailDomains.builtin,
     "limits": VelocityLimits.builtin,
 }

@@ -1,0 +1,88 @@
+"""Do a request's headers stand in an order, and are they spelled, as the browser it claims to be sends them?
+
+There is no one order of a browser: it depends on whether a page is opened, reached through a redirect (as ad clicks
+are), or a form is posted. The table is recorded from real browsers; see data/header_orders.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from detectors.data_files import load
+
+_OLDEST = {"chromium": 110, "firefox": 115}
+"""First version that is held to the table. Older ones ordered some headers differently, and people still run them."""
+
+_SPELLED = frozenset(
+    {"host", "connection", "user-agent", "accept-encoding", "referer", "upgrade-insecure-requests"}
+    | {"sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"}
+    | {"sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user"}
+)
+"""Headers whose spelling is compared: those that a page's script cannot spell itself."""
+
+
+class Misplaced(NamedTuple):
+    """`name` stands behind `after`, which no recorded order of the browser has; lower case."""
+
+    name: str
+    after: str
+
+
+class HeaderOrders:
+    """Immutable; answers are pure functions of names, the last ones remembered."""
+
+    def __init__(self, table: Mapping[str, Any], content_hash: str) -> None:
+        self.content_hash = content_hash
+        self._sequences: dict[tuple[str, str], list[dict[str, int]]] = {
+            (family, situation): [{name: place for place, name in enumerate(order)} for order in rows[situation]]
+            for family, rows in table.items()
+            for situation in ("get", "post", "script")
+        }
+        self._spelling = {family: frozenset(rows["names"]) for family, rows in table.items()}
+        self.misplaced = lru_cache(maxsize=4096)(self._misplaced)
+        self.misspelled = lru_cache(maxsize=4096)(self._misspelled)
+
+    @classmethod
+    def builtin(cls) -> Self:
+        return cls(*load("header_orders.yaml"))
+
+    def knows(self, family: str, major: int) -> bool:
+        """Is this version of the browser held to the table?"""
+        return family in self._spelling and major >= _OLDEST[family]
+
+    def _misplaced(self, family: str, situation: str, names: tuple[str, ...]) -> Misplaced | None:
+        """The first header out of place in the recorded order that fits longest; None where one fits whole.
+
+        situation: get (a page is opened), post (a form is posted as a page), script. names: lower case, in received
+        order; headers that the table does not know may stand anywhere.
+        """
+        best: tuple[int, Misplaced] | None = None
+        for sequence in self._sequences[family, situation]:
+            wrong = _first_wrong(sequence, names)
+            if wrong is None:
+                return None
+            if best is None or wrong[0] > best[0]:
+                best = wrong
+        return best[1] if best else None
+
+    def _misspelled(self, family: str, names: tuple[str, ...]) -> str | None:
+        """The first header name in a spelling that the browser never uses ("Sec-Ch-Ua"); None where there is none."""
+        known = self._spelling[family]
+        for name in names:
+            if name not in known and name.lower() in _SPELLED:
+                return name
+        return None
+
+
+def _first_wrong(sequence: Mapping[str, int], names: Sequence[str]) -> tuple[int, Misplaced] | None:
+    last, last_name = -1, ""
+    for place, name in enumerate(names):
+        expected = sequence.get(name)
+        if expected is None:
+            continue
+        if expected < last:
+            return place, Misplaced(name, last_name)
+        last, last_name = expected, name
+    return None
