@@ -20,7 +20,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from detectors.data_files import load
-from detectors.observation import Count, Observation, Velocity
+from detectors.observation import Count, Observation, Unavailable, Velocity
 from detectors.signal import Signal
 from geoip.network import Network
 
@@ -55,23 +55,48 @@ class Limit:
         return self.base + self.each * max(0, distinct - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """All that decides over one counter of one kind of observation.
+
+    spread  distinct members from which on it is judged
+    only    kinds of network in which alone it is judged, or None
+    shared  do people who share a network add up in it
+    crowd   events allowed where the browsers are too many to count; None: not judged then
+    """
+
+    dimension: str
+    window: int
+    limit: Limit
+    spread: int
+    only: frozenset[str] | None
+    shared: bool
+    crowd: int | None
+
+    def allowed(self, distinct: int, kinds: frozenset[str], factor: int) -> int | None:
+        """Events allowed in the window, or None where the counter says nothing."""
+        if distinct < self.spread or (self.only is not None and not self.only & kinds):
+            return None
+        if not self.shared:
+            return self.limit.allowed(distinct)
+        if factor == 0:
+            return None
+        if distinct >= DISTINCT_CAP:
+            return None if self.crowd is None else self.crowd * factor
+        return self.limit.allowed(distinct) * factor
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VelocityLimits:
     """The table of data/velocity_limits.yaml, ready to look up.
 
-    limits      "<dimension>.<kind of observation>" → window in seconds → Limit
-    crowd       kind of observation → window in seconds → events allowed where the browsers are too many to count
-    spread      dimension → distinct members from which on it is judged
-    only_kinds  dimension → kinds of network in which alone it is judged
+    counters    kind of observation → "<dimension>/<window in seconds>" → Counter
     shared      kind of network → factor on the limits of shared counters; 0: not judged
     words       kind of network → pattern over an organisation's name
     content_hash  SHA-256 (hexadecimal) of all of it
     """
 
-    limits: Mapping[str, Mapping[int, Limit]]
-    crowd: Mapping[str, Mapping[int, int]]
-    spread: Mapping[str, int]
-    only_kinds: Mapping[str, frozenset[str]]
+    counters: Mapping[str, Mapping[str, Counter]]
     shared: Mapping[str, int]
     words: Mapping[str, re.Pattern[str]]
     content_hash: str
@@ -86,14 +111,22 @@ class VelocityLimits:
     @classmethod
     def build(cls, table: Mapping[str, Any]) -> Self:
         """From a mapping shaped like data/velocity_limits.yaml."""
+        counters: dict[str, dict[str, Counter]] = {"landing": {}, "submission": {}}
+        for name, windows in table["limits"].items():
+            dimension, _, kind = name.partition(".")
+            only = table["only_kinds"].get(dimension)
+            for window, limit in windows.items():
+                counters[kind][f"{dimension}/{window}"] = Counter(
+                    dimension=dimension,
+                    window=window,
+                    limit=Limit(**limit),
+                    spread=table["spread"].get(dimension, 0),
+                    only=None if only is None else frozenset(only),
+                    shared=dimension in _PEOPLE,
+                    crowd=table["crowd"][kind].get(window),
+                )
         return cls(
-            limits={
-                name: {window: Limit(**limit) for window, limit in windows.items()}
-                for name, windows in table["limits"].items()
-            },
-            crowd=table["crowd"],
-            spread=table["spread"],
-            only_kinds={dimension: frozenset(kinds) for dimension, kinds in table["only_kinds"].items()},
+            counters=counters,
             shared=table["shared"],
             words={kind: _pattern(tuple(words)) for kind, words in table["organisation_words"].items()},
             content_hash=hashlib.sha256(repr(table).encode()).hexdigest(),
@@ -119,57 +152,37 @@ class VelocityLimits:
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(obs.velocity, Velocity):
         return
-    limits = ref.limits
-    kinds = limits.kinds(obs.network)
-    factor = limits.factor(kinds)
-    worst: dict[str, tuple[float, int, Count]] = {}
+    counters = ref.limits.counters[obs.kind.value]
+    busy = []
     for key, counted in obs.velocity.counts.items():
-        dimension, _, text = key.partition("/")
-        window = int(text)
-        limit = limits.limits.get(f"{dimension}.{obs.kind.value}", {}).get(window)
-        allowed = (
-            None
-            if limit is None
-            else _allowed(limits, limit, dimension, obs.kind.value, window, counted, kinds, factor)
-        )
-        if limit is None or allowed is None or counted.count <= allowed:
+        counter = counters.get(key)
+        if counter is not None and counted.count > counter.limit.base:  # nobody is allowed less: most visitors end here
+            busy.append((counter, counted))
+    if busy:
+        yield from _judge(busy, obs.kind.value, ref.limits, obs.network)
+
+
+def _judge(
+    busy: list[tuple[Counter, Count]], kind: str, limits: VelocityLimits, network: Network | Unavailable
+) -> Iterator[Signal]:
+    """The strongest window of each dimension."""
+    kinds = limits.kinds(network)
+    factor = limits.factor(kinds)
+    worst: dict[str, tuple[float, Counter, Count]] = {}
+    for counter, counted in busy:
+        allowed = counter.allowed(counted.distinct, kinds, factor)
+        if allowed is None or counted.count <= allowed:
             continue
-        strength = max(LEAST, min(limit.most, math.log(counted.count / allowed) / math.log(FULL_AT)))
-        if dimension not in worst or strength > worst[dimension][0]:
-            worst[dimension] = (strength, window, counted)
-    for dimension, (strength, window, counted) in worst.items():
+        strength = max(LEAST, min(counter.limit.most, math.log(counted.count / allowed) / math.log(FULL_AT)))
+        if counter.dimension not in worst or strength > worst[counter.dimension][0]:
+            worst[counter.dimension] = (strength, counter, counted)
+    for dimension, (strength, counter, counted) in worst.items():
         distinct = f"{counted.distinct} or more" if counted.distinct >= DISTINCT_CAP else str(counted.distinct)
         yield Signal(
-            f"velocity.{dimension}.{obs.kind.value}",
-            evidence=(str(counted.count), _WORDS.get(window, f"{window} seconds"), distinct),
+            f"velocity.{dimension}.{kind}",
+            evidence=(str(counted.count), _WORDS.get(counter.window, f"{counter.window} seconds"), distinct),
             strength=round(strength, 3),
         )
-
-
-def _allowed(
-    limits: VelocityLimits,
-    limit: Limit,
-    dimension: str,
-    kind: str,
-    window: int,
-    counted: Count,
-    kinds: frozenset[str],
-    factor: int,
-) -> int | None:
-    """Events allowed in the window, or None where the counter says nothing."""
-    if counted.distinct < limits.spread.get(dimension, 0):
-        return None
-    only = limits.only_kinds.get(dimension)
-    if only is not None and not only & kinds:
-        return None
-    if dimension not in _PEOPLE:
-        return limit.allowed(counted.distinct)
-    if factor == 0:
-        return None
-    if counted.distinct >= DISTINCT_CAP:
-        crowd = limits.crowd[kind].get(window)
-        return None if crowd is None else crowd * factor
-    return limit.allowed(counted.distinct) * factor
 
 
 @lru_cache(maxsize=4096)

@@ -184,10 +184,17 @@ def test_kinds_by_name(organisation: str | None, kinds: set[str]) -> None:
 
 def test_the_shipped_table_is_whole() -> None:
     limits = VelocityLimits.builtin()
-    assert {name.rpartition(".")[2] for name in limits.limits} == {"landing", "submission"}
-    for windows in limits.limits.values():
-        assert set(windows) <= {60, 600, 3600, 86400}
-        bases = [windows[window].base for window in sorted(windows)]
-        assert bases == sorted(bases)
+    assert set(limits.counters) == {"landing", "submission"}
+    for counters in limits.counters.values():
+        bases: dict[str, list[int]] = {}
+        for counter in sorted(counters.values(), key=lambda counter: counter.window):
+            assert counter.window in (60, 600, 3600, 86400)
+            assert 0 < counter.limit.most <= 1
+            assert (
+                counter.crowd is None or counter.crowd >= counter.limit.base
+            )  # the detector's short cut rests on this
+            bases.setdefault(counter.dimension, []).append(counter.limit.base)
+        assert all(base == sorted(base) for base in bases.values())
+    assert all(factor == 0 or factor >= 1 for factor in limits.shared.values())
     assert VelocityLimits.builtin() is limits
     assert len(limits.content_hash) == 64
