@@ -113,6 +113,8 @@ def test_text_plain() -> None:
         (URLENCODED, b"a" * 2000 + b"=1", "field name of more than 1024"),
         (URLENCODED, b"a=" + b"x" * 1_048_577, "field of more than 1048576"),
         (b"text/plain", b"=\n" * 5000, "more than 512 fields"),
+        (b"text/plain", b"\n" * 200_001, "more than 100000 lines"),
+        (URLENCODED, b"a=" + b"%41" * 250_001, "more than 250000 percent-escapes"),
         (None, b"--x\r\n", "without a Content-Type"),
         (b"x" * 2000, b"a", "Content-Type of more than 1000 bytes"),
     ],
