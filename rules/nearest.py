@@ -88,11 +88,13 @@ def _without_something(
         signal = part.weight.id
         score = score_without(part, settled.sums, pack)
         accepted = score < policy.review_at
-        if settled.tried and left and (accepted or signal in triggers):
+        if settled.tried and (accepted or signal in triggers):
+            if left == 0:
+                break
             left -= 1
             other = again(_less(signals, signal), None)
             score, accepted = other.sums.score, other.decision is Decision.ACCEPT
-        if accepted and left:
+        if accepted:
             return _said(kind, f"Without {signal} ({part.counted / 1000:.1f})", score, Decision.ACCEPT)
     for group in sorted(settled.sums.groups, key=lambda group: group.counted)[:MOST_TRIED]:
         if settled.tried or settled.sums.score - group.counted < policy.review_at:

@@ -14,7 +14,7 @@ from geoip.network import Network
 
 Value = bool | int | str | list[str] | dict[str, int] | dict[str, str]
 
-NETWORK_KINDS = ("crawler", "relay", "tor", "vpn", "mobile", "cdn", "hosting", "reserved")
+NETWORK_KINDS = ("crawler", "relay", "tor", "vpn", "proxy", "monitor", "fetcher", "mobile", "cdn", "hosting", "reserved")
 """In the order of precedence: relays, VPN exits and crawlers stand in hosting networks, and are what matters there."""
 
 DIMENSIONS = ("address", "prefix", "network", "browser", "session", "click", "email", "phone")
