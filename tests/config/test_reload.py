@@ -230,7 +230,12 @@ async def test_building_happens_beside_the_event_loop(path: Path) -> None:
     assert threading.main_thread().ident not in spy.builders
 
 
-async def test_a_change_while_building_is_not_lost(path: Path) -> None:
+@pytest.mark.parametrize("what", ["settings", "rules"])
+async def test_a_change_while_building_is_not_lost(tmp_path: Path, what: str) -> None:
+    (tmp_path / "rules").mkdir()
+    path = tmp_path / "leadgate.yaml"
+    top = "rules: {directory: rules}\n"
+    path.write_text(text(top=top))
     async with running(path) as spy:
         started, go_on = threading.Event(), threading.Event()
         inner = spy.build
@@ -241,12 +246,15 @@ async def test_a_change_while_building_is_not_lost(path: Path) -> None:
             return inner(config)
 
         spy.reloader._build = slow
-        path.write_text(text("tag"))
+        path.write_text(text("tag", top=top))
         assert await asyncio.to_thread(started.wait, PATIENCE_S)
-        path.write_text(text("monitor", top="# later\n"))
+        if what == "settings":
+            path.write_text(text("monitor", top=top + "# later\n"))
+        else:
+            (tmp_path / "rules" / "email.yaml").write_text("{}\n")
         go_on.set()
         assert await spy.next() == "built for tag"
-        assert await spy.next() == "built for monitor"
+        assert await spy.next() == ("built for monitor" if what == "settings" else "built for tag")
 
 
 @pytest.mark.parametrize(
