@@ -10,7 +10,7 @@ from gateway.intake.chunked import ChunkedDecoder
 from gateway.intake.refusal import IntakeError
 
 if TYPE_CHECKING:
-    from gateway.intake.connection import Connection
+    from gateway.intake.receiver import Receiver
 
 
 class Budget:
@@ -63,7 +63,7 @@ class Body:
         "received", "size",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, length: int | None, decoder: ChunkedDecoder | None) -> None:
+    def __init__(self, connection: Receiver, length: int | None, decoder: ChunkedDecoder | None) -> None:
         self._connection = connection
         self._remaining = length
         self._decoder = decoder

@@ -37,7 +37,7 @@ class Exchange:
         self.content_length: int | None = head.content_length
         self.chunked: bool = head.chunked
         self.has_body: bool = head.has_body
-        self.expects_continue: bool = head.expects_continue
+        self.expects_continue: bool = head.expects_continue  # waits for a 100; false once it was sent
         self.upgrade: bytes | None = head.upgrade
         self.peer: tuple[str, int] = connection.peer
         self.tls: bool = connection.tls

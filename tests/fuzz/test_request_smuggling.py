@@ -17,7 +17,7 @@ import h11
 import pytest
 import uvloop
 
-from gateway.intake import connection, framing
+from gateway.intake import framing, receiver
 from gateway.intake.server import Exchange, Limits, Listener
 from gateway.upstream.client import Upstream
 from gateway.upstream.headers import Forwarded
@@ -531,7 +531,7 @@ def naive_head(raw: bytes, parser: object, limits: Limits) -> framing.Head:
 
 def test_planted_framing_bug_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The framing check switched off altogether."""
-    monkeypatch.setattr(connection, "read_head", naive_head)
+    monkeypatch.setattr(receiver, "read_head", naive_head)
     found = {name for name, trouble in run(CASES).items() if trouble is not None}
     assert {"cl_te", "te_cl", "cl_duplicate_zero_first", "te_gzip_chunked_with_cl", "te_vertical_tab_with_cl"} <= found
     assert len(found) > 40
@@ -546,7 +546,7 @@ def test_planted_rest_bug_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         head.content_length = None
         return head
 
-    monkeypatch.setattr(connection, "read_head", forgetful)
+    monkeypatch.setattr(receiver, "read_head", forgetful)
     found = {name for name, trouble in run(CASES).items() if trouble is not None}
     assert {"get_with_body", "head_with_body"} <= found
 

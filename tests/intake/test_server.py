@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import socket
+import ssl
 import struct
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.intake.server import (
-    CONTINUE,
-    BodyMalformed,
-    BodyTooLarge,
     ClientGone,
     Exchange,
     ExtensionsMissing,
-    Limits,
     require_extensions,
 )
 
@@ -136,22 +138,6 @@ async def test_half_closed_client_gets_a_late_answer(serve):
     assert (await served.talk(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")).endswith(b"/x|hi")
 
 
-async def test_half_close_inside_the_body_is_no_complete_request(serve):
-    ended = []
-
-    async def handler(exchange):
-        try:
-            await exchange.read(100)
-        except ClientGone:
-            ended.append("gone")
-            raise
-
-    served = await serve(handler)
-    assert (await served.talk(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhi")).startswith(b"HTTP/1.1 400 ")
-    assert ended == ["gone"]
-    assert served.refusals == [(400, "body_truncated")]
-
-
 async def test_lost_client_ends_the_exchange_but_not_the_handler(serve):
     called = asyncio.Event()
     outcome = asyncio.get_running_loop().create_future()
@@ -178,29 +164,6 @@ async def test_lost_client_ends_the_exchange_but_not_the_handler(serve):
     await asyncio.sleep(0)
     assert served.listener.in_flight == 0
     assert served.refusals == []
-
-
-async def test_lost_client_inside_the_body(serve):
-    outcome = asyncio.get_running_loop().create_future()
-
-    async def handler(exchange):
-        received = []
-        try:
-            async for chunk in exchange.chunks():
-                received.append(chunk)  # noqa: PERF401  # what came before the error is looked at
-        except ClientGone:
-            outcome.set_result(b"".join(received))
-            raise
-
-    served = await serve(handler)
-    _, writer = await served.open()
-    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhi")
-    await writer.drain()
-    while not served.listener.in_flight:
-        await asyncio.sleep(0.01)
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-    assert await asyncio.wait_for(outcome, 5) == b"hi"
 
 
 async def test_bytes_behind_a_declined_upgrade_are_the_next_request(serve):
@@ -304,101 +267,6 @@ async def test_handler_errors_are_answered_and_reported_once(serve):
     assert served.listener.in_flight == 0
 
 
-async def test_read_sends_continue_and_chunks_does_not(serve):
-    async def handler(exchange):
-        assert exchange.expects_continue
-        if exchange.target == b"/chunks":
-            await exchange.inform(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
-            await exchange.inform(CONTINUE)
-            await echo(exchange)
-        else:
-            await exchange.respond(200, await exchange.read(10))
-
-    served = await serve(handler)
-    for target, before in ((b"/read", b""), (b"/chunks", b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")):
-        reader, writer = await served.open()
-        writer.write(b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n" % target)
-        assert await asyncio.wait_for(reader.readexactly(len(before + CONTINUE)), 5) == before + CONTINUE
-        writer.write(b"ok")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        assert b"Connection: close" not in head
-        writer.close()
-
-
-async def test_final_answer_instead_of_continue_ends_the_connection(serve):
-    served = await serve(hello)
-    answer = await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", eof=False)
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"Connection: close\r\n" in answer
-    assert b"100 Continue" not in answer
-
-
-async def test_rest_of_an_unread_body_is_not_read_as_a_request(serve):
-    served = await serve(hello)
-    inner = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-    reader, writer = await served.open()
-    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(inner))
-    await reader.readuntil(b"hello")
-    writer.write(inner + GET)
-    writer.write_eof()
-    assert (await asyncio.wait_for(reader.read(), 5)).count(b"HTTP/1.1 200") == 1
-    writer.close()
-
-
-async def test_early_answer_to_a_huge_body_reaches_a_client_that_sends_on(serve):
-    served = await serve(hello)
-    reader, writer = await served.open()
-    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 3_000_000)
-    assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200 OK\r\n")
-    assert await asyncio.wait_for(reader.read(), 5) == b""
-    writer.close()
-
-
-async def test_too_large_leaves_the_rest_readable(serve):
-    async def handler(exchange):
-        try:
-            await exchange.read(1000)
-        except BodyTooLarge as error:
-            rest = [chunk async for chunk in exchange.chunks()]
-            await exchange.respond(200, b"%d" % (len(error.received_so_far) + sum(map(len, rest))))
-
-    served = await serve(handler)
-    body = b"y" * 300_000
-    plain = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    assert (await served.talk(plain)).endswith(b"\r\n\r\n300000")
-    assert (await served.talk(chunked)).endswith(b"\r\n\r\n300000")
-    assert served.listener.body_bytes == 0
-
-
-async def test_escaped_refusals_are_answered(serve):
-    async def handler(exchange):
-        await exchange.read(10)
-
-    served = await serve(handler)
-    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n12345678901")).startswith(b"HTTP/1.1 413 ")
-    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")).startswith(b"HTTP/1.1 400 ")
-    assert served.refusals == [(413, "body_too_large"), (400, "chunk_size")]
-    assert served.errors == []
-
-
-async def test_malformed_chunks_reach_the_reader(serve):
-    outcome = asyncio.get_running_loop().create_future()
-
-    async def handler(exchange):
-        received = []
-        try:
-            async for chunk in exchange.chunks():
-                received.append(chunk)  # noqa: PERF401  # what came before the error is looked at
-        except BodyMalformed as error:
-            outcome.set_result((b"".join(received), error.reason))
-            raise
-
-    served = await serve(handler)
-    await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabX\r\n0\r\n\r\n")
-    assert outcome.result()[1] == "chunk_end"
-
-
 def test_extensions_are_required(monkeypatch):
     require_extensions()
     from aiohttp import http, http_parser
@@ -408,53 +276,33 @@ def test_extensions_are_required(monkeypatch):
         require_extensions()
 
 
-async def test_drain_lets_open_exchanges_end(serve):
-    release = asyncio.Event()
+async def test_tls(serve, tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(pem)
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname = False
+    client_side.verify_mode = ssl.CERT_NONE
 
     async def handler(exchange):
-        await release.wait()
-        await hello(exchange)
+        await exchange.respond(200, b"tls" if exchange.tls else b"plain")
 
-    served = await serve(handler, Limits())
-    idle_reader, idle_writer = await served.open()
-    reader, writer = await served.open()
+    served = await serve(handler, ssl_context=server_side)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=client_side)
     writer.write(GET)
-    while not served.listener.in_flight:
-        await asyncio.sleep(0.01)
-    drained = asyncio.ensure_future(served.listener.drain(5))
-    assert await asyncio.wait_for(idle_reader.read(), 5) == b""
-    with pytest.raises(ConnectionRefusedError):
-        await served.open()
-    release.set()
-    answer = await asyncio.wait_for(reader.read(), 5)
-    assert answer.endswith(b"hello")
-    assert b"Connection: close\r\n" in answer
-    assert await asyncio.wait_for(drained, 5) == 0
-    for w in (writer, idle_writer):
-        w.close()
-
-
-async def test_drain_cuts_off_what_does_not_end(serve):
-    cancelled = []
-
-    async def handler(exchange):
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.append(exchange.target)
-            raise
-
-    served = await serve(handler)
-    writers = []
-    for i in range(3):
-        _, writer = await served.open()
-        writer.write(GET.replace(b"/", b"/%d" % i, 1))
-        writers.append(writer)
-    while served.listener.in_flight < 3:
-        await asyncio.sleep(0.01)
-    assert await served.listener.drain(0.1) == 3
-    assert sorted(cancelled) == [b"/0", b"/1", b"/2"]
-    assert served.listener.in_flight == 0
-    assert served.listener.connections == 0
-    for writer in writers:
-        writer.close()
+    assert (await asyncio.wait_for(reader.readuntil(b"tls"), 5)).startswith(b"HTTP/1.1 200 OK")
+    writer.write(b"BAD\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
+    writer.close()

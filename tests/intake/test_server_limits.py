@@ -193,7 +193,9 @@ async def test_connections_altogether(serve):
     served = await serve(hello, Limits(connections=2))
     open_ones = [await served.open() for _ in range(2)]
     await until(lambda: served.listener.connections == 2)
-    assert (await served.talk(GET)).startswith(b"HTTP/1.1 503 ")
+    reader, writer = await served.open()
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 503 ")
+    writer.close()
     assert served.refusals == [(503, "connections")]
     for _, writer in open_ones:
         writer.close()
