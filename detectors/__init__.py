@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from detectors import agents, crawlers, headers, network
+from detectors import agents, crawlers, headers, network, referrer
 from detectors.observation import Observation
 from detectors.reference import Reference
 from detectors.signal import Signal
@@ -17,6 +17,7 @@ DETECTORS: tuple[Detector, ...] = (
     agents.detect,
     headers.detect,
     network.detect,
+    referrer.detect,
 )
 
 

@@ -1,0 +1,50 @@
+"""The page the visitor says to come from. It is freely forged and often left out by privacy settings, so little is
+read into it.
+
+False referrers are mostly sent to statistics scripts, not to sites; lists of them are long, old and name sold
+domains. What is checked is the handful of name families that sell traffic to webmasters, and whether the value is a
+referrer at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from detectors.browsers import claimed
+from detectors.observation import Observation
+from detectors.signal import Signal
+
+if TYPE_CHECKING:
+    from detectors.reference import Reference
+
+_HOST = re.compile(r"(?:https?|android-app|ios-app)://([^/?#\s@]{1,253})", re.IGNORECASE)
+_SPAM = re.compile(
+    r"bot-?traffic|traffic-?(?:bot|4free|generator|paradise|cash)|(?:free|get|buy|best|cheap|your)-?(?:seo|traffic|visitors|backlinks)|"
+    r"(?:share|social)-?buttons?|buttons?-for-|law-enforcement-|(?:website|seo)-(?:traffic|visitors|promotion|services)|"
+    r"make-?money-?online|semalt|ilovevitaly|darodar|ranksonic|4webmasters|webmaster-traffic"
+)
+
+
+def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    value = obs.request.header("referer")
+    if not value:
+        return
+    host = _host(value[:512])
+    if host is None:
+        if claimed(obs.request.header("user-agent") or "").family:  # apps and old phones send what they like
+            yield Signal("referrer.malformed")
+    elif _spam(host):
+        yield Signal("referrer.spam", (host,))
+
+
+def _host(value: str) -> str | None:
+    found = _HOST.match(value)
+    return found[1].lower() if found else None
+
+
+@lru_cache(maxsize=4096)
+def _spam(host: str) -> bool:
+    return _SPAM.search(host) is not None
