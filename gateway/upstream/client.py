@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from gateway.upstream.connection import Head, OriginConnection
+from gateway.upstream.answer_head import Head
+from gateway.upstream.connection import OriginConnection
 from gateway.upstream.errors import OriginClosed, UpstreamError
 from gateway.upstream.pool import Pool
 from gateway.upstream.settings import UpstreamSettings, parse_origin

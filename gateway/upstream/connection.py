@@ -9,27 +9,12 @@ from typing import Final, cast
 
 import httptools
 
-from gateway.upstream import names
+from gateway.upstream.answer_head import Head
 from gateway.upstream.errors import BrokenAnswer, HeadTimeout, IdleTimeout, OriginClosed, UpstreamError
 from gateway.upstream.settings import UpstreamSettings
 
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 64 * 1024  # body bytes waiting for the visitor at which the origin is not read until they are taken
-
-
-class Head:
-    """Head of one answer, 1:1 as received save for white space around values."""
-
-    __slots__ = ("bodyless", "chunked", "headers", "length", "reason", "status", "version")
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.reason = b""
-        self.version = (1, 1)
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.length: int | None = None  # Content-Length
-        self.chunked = False
-        self.bodyless = False  # HEAD, 1xx, 204, 304: nothing follows, whatever the framing fields say
 
 
 class OriginConnection(asyncio.Protocol):
@@ -329,7 +314,13 @@ class OriginConnection(asyncio.Protocol):
             head.version = (1, 0)
         if status < 100 or (status == 101 and not self._wants_upgrade):
             raise self._refuse(f"the origin answered with status {status}, which nobody asked for")
-        self._keep = self._read_framing(head)
+        try:
+            self._keep = head.read_framing(for_head=self._for_head)
+        except ValueError as error:
+            raise self._refuse(str(error)) from None
+        if head.patience is not None:
+            # Leave the connection a second before the origin does.
+            self.keepalive = min(self._settings.keepalive_timeout, max(0.0, head.patience - 1.0))
         self._overhead = 0
         if status < 200 and status != 101:
             self.informs_seen += 1
@@ -339,44 +330,11 @@ class OriginConnection(asyncio.Protocol):
             return
         self.head_done = True
         self.read_deadline = NEVER
-        head.bodyless = self._for_head or status in (101, 204, 304)
         if self._for_head:
             # The parser does not know that this was a HEAD and waits for a body; the next answer gets a fresh one.
             self._complete = self._stale_parser = True
         elif status == 101:
             self._raw = True
-
-    def _read_framing(self, head: Head) -> bool:
-        """Fill `length` and `chunked`; says whether the connection persists (RFC 9112 §9.3)."""
-        keep = head.version == (1, 1)
-        for name, value in head.headers:
-            kind = names.classify(name)[0]
-            if kind == names.PLAIN:
-                continue
-            if kind == names.LENGTH:
-                head.length = int(value)  # llhttp has checked digits, range and that there is one
-            elif kind == names.ENCODING:
-                if value.strip().lower() != b"chunked" or head.chunked:
-                    raise self._refuse("the origin used a transfer coding other than chunked, which was not offered")
-                head.chunked = True
-            elif kind == names.CONNECTION:
-                found = names.options(value)
-                keep = b"close" not in found and (keep or b"keep-alive" in found)
-            elif name.lower() == b"keep-alive":
-                self._heed_keep_alive(value)
-        if head.length is not None and head.chunked:
-            raise self._refuse("the origin's answer has both Content-Length and Transfer-Encoding")
-        framed = (
-            head.length is not None or head.chunked or self._for_head or head.status in (204, 304) or head.status < 200
-        )
-        return keep and framed
-
-    def _heed_keep_alive(self, value: bytes) -> None:
-        """`Keep-Alive: timeout=5`: leave the connection a second before the origin does."""
-        for part in value.split(b","):
-            key, _, number = part.strip().partition(b"=")
-            if key.lower() == b"timeout" and number.isdigit() and len(number) < 6:
-                self.keepalive = min(self._settings.keepalive_timeout, max(0.0, int(number) - 1.0))
 
     def on_body(self, data: bytes) -> None:
         if self._complete:

@@ -10,8 +10,8 @@ from typing import Final
 from gateway.intake.exchange import Exchange
 from gateway.intake.refusal import ClientGone, Refused
 from gateway.upstream import tunnel
+from gateway.upstream.answer_head import Head
 from gateway.upstream.client import Answer, Inform, Upstream
-from gateway.upstream.connection import Head
 from gateway.upstream.errors import OriginClosed, UpstreamError
 from gateway.upstream.headers import Fields, Forwarded, request_head, response_head
 from gateway.upstream.inject import Injector
