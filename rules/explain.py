@@ -16,7 +16,7 @@ CLASSES = {
     Ivt.VALID: "Valid traffic",
     Ivt.GIVT: "General invalid traffic (found by routine means, such as lists of known programs and data centres)",
     Ivt.SIVT: "Sophisticated invalid traffic (it takes the appearance of people)",
-    Ivt.UNDECIDED: "Undecided: too little could be checked to say what kind of traffic this is. It counts neither as fraud nor as a saving",
+    Ivt.UNDECIDED: "Undecided: what is known does not tell what kind of traffic this is. It counts neither as fraud nor as a saving",
 }
 
 FACT_NAMES = {
@@ -133,8 +133,8 @@ def _finding(reason: Reason) -> str:
 
 def _rule(applied: Applied) -> str:
     effects = ", ".join(applied.effects) or "nothing to change"
-    why = f": {applied.text}" if applied.text else ""
-    return f"{applied.name} {effects} ({applied.source}){why}"
+    why = f". {applied.text.removesuffix('.')}" if applied.text else ""
+    return f"{applied.name}: {effects} ({applied.source}){why}"
 
 
 def _caps(verdict: Verdict) -> list[str]:

@@ -15,7 +15,14 @@ from rules.score import Policy, quality, score_without
 from rules.verdict import Decision
 
 SUBJECT = {Kind.LANDING: "visitor", Kind.SUBMISSION: "lead"}
-OUTCOME = {Decision.ACCEPT: "accepted", Decision.REVIEW: "held for review", Decision.REJECT: "rejected"}
+OUTCOME = {
+    (Kind.LANDING, Decision.REVIEW): "flagged for review",
+    (Kind.SUBMISSION, Decision.REVIEW): "held for review",
+    (Kind.LANDING, Decision.ACCEPT): "accepted",
+    (Kind.SUBMISSION, Decision.ACCEPT): "accepted",
+    (Kind.LANDING, Decision.REJECT): "rejected",
+    (Kind.SUBMISSION, Decision.REJECT): "rejected",
+}
 
 MOST_TRIED = 12
 
@@ -62,7 +69,7 @@ def _accepted(kind: Kind, margin: int, below: int) -> str:
     more = f"Findings worth {max(margin, 100) / 1000:.1f} more against it"
     if margin <= BANDS["high"] + 200:
         more += f" (about one {in_words(margin)} one)"
-    return f"{more} would take quality below {below}, and the {SUBJECT[kind]} would be {OUTCOME[Decision.REVIEW]}"
+    return f"{more} would take quality below {below}, and the {SUBJECT[kind]} would be {OUTCOME[kind, Decision.REVIEW]}"
 
 
 def _less(signals: Sequence[Signal], *ids: str) -> list[Signal]:
@@ -74,7 +81,7 @@ def _changed(kind: Kind, condition: str, other: Settled) -> str:
 
 
 def _said(kind: Kind, condition: str, score: int, decision: Decision) -> str:
-    return f"{condition} quality would be {quality(score)} and the {SUBJECT[kind]} would be {OUTCOME[decision]}"
+    return f"{condition} quality would be {quality(score)} and the {SUBJECT[kind]} would be {OUTCOME[kind, decision]}"
 
 
 def _without_something(
@@ -103,5 +110,5 @@ def _without_something(
                 return _changed(kind, f"No single finding decided this. Without all of the group {group.group}", other)
     return (
         f"No single finding and no single group decided this. With an allow-list entry the {SUBJECT[kind]} would be "
-        + OUTCOME[Decision.ACCEPT]
+        + OUTCOME[kind, Decision.ACCEPT]
     )

@@ -42,7 +42,7 @@ def test_a_clean_visitor(rules: Ruleset, landing: Make) -> None:
     assert (verdict.decision, verdict.quality, verdict.confidence, verdict.ivt) == (Decision.ACCEPT, 95, 100, Ivt.VALID)
     assert (verdict.score, verdict.decided_by, verdict.reasons, verdict.category) == (-3000, "threshold review_below 50", (), None)
     assert verdict.nearest == (
-        "Findings worth 3.0 more against it would take quality below 50, and the visitor would be held for review"
+        "Findings worth 3.0 more against it would take quality below 50, and the visitor would be flagged for review"
     )
 
 
@@ -72,7 +72,7 @@ def test_a_pack_allows_only_where_it_says_so(rules: Ruleset, submission: Make) -
 def test_a_verified_crawler_is_let_in_and_is_known_as_one(rules: Ruleset, landing: Make) -> None:
     verdict = judge(rules, landing(), CRAWLER, TOR, FAST, DISPOSABLE)
     assert (verdict.decision, verdict.ivt, verdict.category) == (Decision.ACCEPT, Ivt.GIVT, "known crawler")
-    assert verdict.nearest == "Without crawler.verified quality would be 3 and the visitor would be held for review"
+    assert verdict.nearest == "Without crawler.verified quality would be 3 and the visitor would be flagged for review"
 
 
 def test_heuristics_never_reject_however_many(rules: Ruleset, submission: Make) -> None:
