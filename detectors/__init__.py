@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from detectors import agents, crawlers, headers, network, referrer
+from detectors import (
+    agents,
+    click,
+    crawlers,
+    duplicate,
+    email,
+    headers,
+    honeypot,
+    network,
+    phone,
+    referrer,
+    token,
+    velocity,
+)
 from detectors.observation import Observation
 from detectors.reference import Reference
 from detectors.signal import Signal
@@ -18,6 +31,13 @@ DETECTORS: tuple[Detector, ...] = (
     headers.detect,
     network.detect,
     referrer.detect,
+    click.detect,
+    velocity.detect,
+    honeypot.detect,
+    token.detect,
+    email.detect,
+    phone.detect,
+    duplicate.detect,
 )
 
 

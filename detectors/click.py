@@ -97,6 +97,11 @@ def _shape(obs: Observation, click: Click) -> Iterator[Signal]:
     if not raw:
         return
     value = unquote_plus(raw)
+    if click.length not in (
+        len(raw),
+        len(value),
+    ):  # another value of a parameter that came several times, or a cut target
+        return
     if _PLACEHOLDER.fullmatch(value):
         yield Signal("click.placeholder", evidence=(click.platform, click.parameter))
         return

@@ -43,16 +43,16 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             strength = haste(token.age_ms, ref.form.min_seconds)
             if strength >= LEAST:
                 seconds = f"{token.age_ms / 1000:.1f}"
-                yield Signal("form.too_fast", evidence=(seconds, str(ref.form.min_seconds)), strength=strength)
+                yield Signal("form.too_fast", evidence=(seconds, f"{ref.form.min_seconds:g}"), strength=strength)
             yield from _reuse(obs, token)
 
 
-def haste(age_ms: int, min_seconds: int) -> float:
+def haste(age_ms: int, min_seconds: float) -> float:
     """How strongly the age speaks for a script: 1 up to a second, falling with the square to 0 at `min_seconds`; 0 for an unknown age."""
     least = min_seconds * 1000
     if age_ms < 0 or age_ms >= least:
         return 0.0
-    floor = min(AT_ONCE_MS, least // 2)
+    floor = min(AT_ONCE_MS, least / 2)
     if age_ms <= floor:
         return 1.0
     return round(((least - age_ms) / (least - floor)) ** 2, 3)

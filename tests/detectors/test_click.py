@@ -86,7 +86,12 @@ def test_a_huge_id(ref: Reference) -> None:
 
 @pytest.mark.parametrize("value", ["{gclid}", "%7Bgclid%7D", "__CLICKID__", "{{ad.id}}", "[CLICK_ID]", "${click_id}"])
 def test_an_unfilled_template_is_the_advertisers(ref: Reference, value: str) -> None:
-    assert found(ref, google(), f"/offer?gclid={value}") == [Signal("click.placeholder", ("google", "gclid"))]
+    click = Click("google", "gclid", "d1", len(value))
+    assert found(ref, click, f"/offer?gclid={value}") == [Signal("click.placeholder", ("google", "gclid"))]
+
+
+def test_a_target_that_holds_another_value_is_not_judged(ref: Reference) -> None:
+    assert found(ref, google(), "/offer?gclid=x") == []
 
 
 def test_an_id_that_stands_elsewhere_is_not_judged(ref: Reference) -> None:

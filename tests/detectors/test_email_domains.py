@@ -106,6 +106,8 @@ def test_the_curated_list_outranks_the_merged_one_and_exceptions_outrank_both() 
     assert domains.classify("both.example").source == "curated"
     assert domains.classify("firm.example").kind is DomainKind.OTHER
     assert domains.classify("gmal.com").kind is DomainKind.MISTYPED
+    assert domains.curated == {"both.example"}
+    assert not domains.merged  # one list names a domain, or none
 
 
 def test_the_entry_shown_is_the_lists_not_the_whole_domain(shipped: EmailDomains) -> None:

@@ -25,7 +25,7 @@ def found(
     session: Session | Unavailable = COOKIE,
     duplicate: Duplicate | None = None,
     kind: Kind = Kind.SUBMISSION,
-    min_seconds: int = 3,
+    min_seconds: float = 3,
 ) -> list[Signal]:
     obs = Observation(
         kind,

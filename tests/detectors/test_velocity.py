@@ -98,6 +98,11 @@ def test_shared_by_thousands_or_judged_elsewhere(ref: Reference, label: str) -> 
     assert found(ref, counts, Network(labels=(label,))) == []
 
 
+def test_a_relay_within_a_carrier_stays_unjudged(ref: Reference) -> None:
+    network = Network(labels=("mobile:Carrier", "relay:iCloud Private Relay"))
+    assert found(ref, {"address/60": (5_000, 3)}, network) == []
+
+
 def test_the_strongest_window_speaks_for_its_dimension(ref: Reference) -> None:
     signals = found(ref, {"address/60": (12, 1), "address/600": (240, 1), "session/600": (240, 1)})
     assert [(signal.id, signal.evidence) for signal in signals] == [
