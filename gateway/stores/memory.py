@@ -119,8 +119,8 @@ class MemoryState:
 
     async def observe(self, ops: Sequence[Operation], now: int) -> list[Result]:
         """Carry out `ops` at `now` (UTC microseconds); one result each, in order. A clock that falls back is taken as
-        standing still; one that falls
-        back by more than a day starts afresh (nothing counted then would still count)."""
+        standing still; one that falls back by more than a day starts afresh (nothing counted then would still count).
+        """
         if now < self._now:
             if self._now - now > _W3:
                 self._reset()
@@ -139,14 +139,10 @@ class MemoryState:
         previous: bytes | None = None
         tag = b""
         for op in ops:
-            if type(op) is Seal:
-                results.append(self._seal(op, now))
+            if type(op) is not Hit:
+                results.append(self._bound(op, now))  # type: ignore[arg-type]
                 continue
-            if type(op) is Look:
-                held = self._seals.get(op.key)
-                results.append(None if held is None or held[0] <= now else Sealed(held[1], held[2], held[3]))
-                continue
-            key, member = op.key, op.member  # type: ignore[union-attr]
+            key, member = op.key, op.member
             if member is not previous:  # one observation's operations mostly share their members
                 previous, tag = member, b"" if member is None else _TAG.pack(hash(member))
             row = rows.get(key)
@@ -190,7 +186,7 @@ class MemoryState:
                 else:
                     minutes = unpack(f">{len(seen) // 4}I", seen)
                     d0, d1, d2, d3 = [len(minutes) - bisect_left(minutes, b // _W0) for b in (b0, b1, b2, b3)]
-            if tag and not (last >= s0 and tags[-8:] == tag):
+            if tag and not (tags[-8:] == tag and seen[-4:] == minute):
                 at = tags.find(tag)
                 while at > 0 and at % 8:  # found across two neighbours
                     at = tags.find(tag, at + 1)
@@ -220,6 +216,12 @@ class MemoryState:
             else:
                 results.append((_count(n0, d0), _count(n1, d1), _count(n2, d2), _count(n3, d3)))
         return results
+
+    def _bound(self, op: Seal | Look, now: int) -> Sealed | None:
+        if type(op) is Seal:
+            return self._seal(op, now)
+        held = self._seals.get(op.key)
+        return None if held is None or held[0] <= now else Sealed(held[1], held[2], held[3])
 
     def _seal(self, op: Seal, now: int) -> Sealed:
         held = self._seals.get(op.key)

@@ -230,6 +230,9 @@ class Store(Protocol):
 
     async def conservation(self) -> Conservation: ...
 
+    async def oldest(self, state: LeadState) -> int | None:
+        """When the longest-waiting lead in this state was received; None where there is none."""
+
     async def put_generation(self, digest: str, content: bytes) -> None:
         """Store a generation's content once."""
 

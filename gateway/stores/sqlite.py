@@ -320,6 +320,9 @@ class SqliteStore:
     async def conservation(self) -> Conservation:
         return await self._read(reads.conservation)
 
+    async def oldest(self, state: LeadState) -> int | None:
+        return await self._read(reads.oldest, state)
+
     async def generation(self, digest: str) -> bytes | None:
         return await self._read(reads.generation, digest)
 

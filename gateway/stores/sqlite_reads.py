@@ -271,6 +271,11 @@ def conservation(connection: sqlite3.Connection) -> Conservation:
     return Conservation(received, by_state, counters["unjournaled"], received == sum(by_state.values()))
 
 
+def oldest(connection: sqlite3.Connection, state: LeadState) -> int | None:
+    row = connection.execute("SELECT min(received_at) FROM leads WHERE state = ?", (state.value,)).fetchone()
+    return None if row is None else row[0]
+
+
 def generation(connection: sqlite3.Connection, digest: str) -> bytes | None:
     row = connection.execute("SELECT content FROM generations WHERE digest = ?", (digest,)).fetchone()
     return None if row is None else row[0]

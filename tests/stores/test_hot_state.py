@@ -1,0 +1,189 @@
+"""Hot state: one suite for every backend. Counts are held against a plain model that keeps each bucket's events and members apart."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.observation import Count
+from gateway.stores.memory import DISTINCT_CAP, WINDOWS, Hit, Look, MemoryState, Seal, Sealed
+
+BACKENDS = {"memory": MemoryState}
+SECOND = 1_000_000
+NOON = 1_760_011_200 * SECOND  # on the edge of a bucket of every window but the day
+DAY = 86_400 * SECOND
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def state(request):
+    return BACKENDS[request.param]()
+
+
+class Model:
+    """Two buckets for each window, written down without any cleverness."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[bytes, int, int], int] = Counter()
+        self.members: dict[tuple[bytes, int, int], set[bytes]] = defaultdict(set)
+
+    def hit(self, key: bytes, member: bytes | None, now: int) -> tuple[Count, ...]:
+        answer = []
+        for window in WINDOWS:
+            length = window * SECOND
+            bucket, into = divmod(now, length)
+            self.counts[key, window, bucket] += 1
+            if member is not None:
+                self.members[key, window, bucket].add(member)
+            before = self.counts[key, window, bucket - 1] * (length - into)
+            count = self.counts[key, window, bucket] + (2 * before + length) // (2 * length)
+            distinct = self.members[key, window, bucket] | self.members[key, window, bucket - 1]
+            answer.append(Count(count, min(DISTINCT_CAP, len(distinct))))
+        return tuple(answer)
+
+
+async def test_the_event_itself_is_counted(state):
+    assert await state.observe([Hit(b"k", b"m")], NOON) == [(Count(1, 1),) * 4]
+
+
+async def test_without_members_nothing_is_distinct(state):
+    await state.observe([Hit(b"k"), Hit(b"k")], NOON)
+    assert await state.observe([Hit(b"k")], NOON) == [(Count(3, 0),) * 4]
+
+
+async def test_the_bucket_before_counts_by_the_share_still_covered(state):
+    for _ in range(10):
+        await state.observe([Hit(b"k", b"m")], NOON)
+    (counts,) = await state.observe(
+        [Hit(b"k", b"m")], NOON + 75 * SECOND
+    )  # 45 of 60 seconds of the first bucket are covered
+    assert counts[0] == Count(1 + 8, 1)  # 7.5 rounds up
+    assert counts[1] == Count(11, 1)
+
+
+async def test_distinct_members_are_exact_up_to_the_cap(state):
+    for number in range(DISTINCT_CAP + 20):
+        (counts,) = await state.observe([Hit(b"k", b"member %d" % number)], NOON)
+        assert counts == (Count(number + 1, min(number + 1, DISTINCT_CAP)),) * 4
+
+
+async def test_members_leave_with_their_bucket(state):
+    await state.observe([Hit(b"k", b"old")], NOON)
+    (counts,) = await state.observe([Hit(b"k", b"new")], NOON + 120 * SECOND)
+    assert [count.distinct for count in counts] == [1, 2, 2, 2]
+
+
+async def test_a_hit_without_member_does_not_keep_a_member_alive(state):
+    await state.observe([Hit(b"k", b"a")], NOON)
+    await state.observe([Hit(b"k", None)], NOON + 90 * SECOND)
+    (counts,) = await state.observe([Hit(b"k", b"a")], NOON + 110 * SECOND)
+    (after,) = await state.observe([Hit(b"k", None)], NOON + 170 * SECOND)
+    assert counts[0].distinct == 1
+    assert after[0].distinct == 1
+
+
+STEPS = st.sampled_from(
+    [0, 1, SECOND, 20 * SECOND, 59 * SECOND, 61 * SECOND, 10 * 60 * SECOND, 3599 * SECOND, DAY // 2, DAY, 3 * DAY]
+)
+MEMBERS = st.one_of(st.none(), st.integers(0, 90).map(lambda n: b"%d" % n))
+HITS = st.lists(st.tuples(STEPS, st.sampled_from([b"a", b"b"]), MEMBERS), max_size=150)
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@settings(max_examples=60, deadline=None)
+@given(hits=HITS, start=st.integers(0, 3 * DAY))
+async def test_equal_to_the_plain_model(backend, hits, start):
+    state, model, now = BACKENDS[backend](), Model(), start
+    for step, key, member in hits:
+        now += step
+        assert await state.observe([Hit(key, member)], now) == [model.hit(key, member, now)]
+
+
+async def test_many_members_over_many_buckets_equal_the_plain_model(state):
+    model, now = Model(), NOON
+    for number in range(3000):
+        now += (number * 7919 % 23) * SECOND
+        member = b"%d" % (number * 31 % (40 + number % 60))
+        assert await state.observe([Hit(b"k", member)], now) == [model.hit(b"k", member, now)]
+
+
+async def test_large_counts(state):
+    for _ in range(500):
+        (counts,) = await state.observe([Hit(b"k", b"m")], NOON)
+    assert counts == (Count(500, 1),) * 4
+
+
+async def test_the_first_writer_wins(state):
+    assert await state.observe([Seal(b"click", b"one", 60)], NOON) == [Sealed(b"one", NOON, 1)]
+    assert await state.observe([Seal(b"click", b"two", 60)], NOON + 5) == [Sealed(b"one", NOON, 2)]
+    assert await state.observe([Look(b"click"), Look(b"none")], NOON + 6) == [Sealed(b"one", NOON, 2), None]
+
+
+async def test_a_seal_ends_with_its_time(state):
+    await state.observe([Seal(b"click", b"one", 60)], NOON)
+    later = NOON + 60 * SECOND
+    assert await state.observe([Look(b"click")], later) == [None]
+    assert await state.observe([Seal(b"click", b"two", 60)], later) == [Sealed(b"two", later, 1)]
+
+
+async def test_results_stand_in_the_order_of_the_operations(state):
+    ops = [Hit(b"a"), Seal(b"a", b"v", 9), Hit(b"a"), Look(b"a")]
+    assert await state.observe(ops, NOON) == [
+        (Count(1, 0),) * 4,
+        Sealed(b"v", NOON, 1),
+        (Count(2, 0),) * 4,
+        Sealed(b"v", NOON, 1),
+    ]
+
+
+async def test_a_clock_that_falls_back_stands_still(state):
+    await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 60)], NOON)
+    counts, sealed = await state.observe([Hit(b"k", b"m"), Seal(b"s", b"w", 60)], NOON - 3600 * SECOND)
+    assert counts == (Count(2, 1),) * 4
+    assert sealed == Sealed(b"v", NOON, 2)
+
+
+async def test_a_clock_that_falls_back_by_more_than_a_day_starts_afresh(state):
+    await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 10**6)], NOON + 400 * DAY)
+    back = await state.observe([Hit(b"k", b"m"), Look(b"s")], NOON)
+    assert back == [(Count(1, 1),) * 4, None]
+    assert state.sizes().resets == 1
+
+
+class TestMemoryBounds:
+    async def test_memory_is_bounded_and_eviction_counted(self):
+        state = MemoryState(max_keys=100)
+        for number in range(1000):
+            await state.observe([Hit(b"%d" % number), Seal(b"%d" % number, b"v", 10**6)], NOON + number)
+        sizes = state.sizes()
+        assert (sizes.keys, sizes.seals, sizes.evicted) == (100, 100, 1800)
+
+    async def test_keys_seen_once_go_before_those_that_keep_coming(self):
+        state = MemoryState(max_keys=100)
+        for number in range(2000):
+            (busy, _) = await state.observe([Hit(b"busy"), Hit(b"%d" % number)], NOON + number)
+        assert busy[3].count == 2000
+
+    async def test_what_expired_goes_without_being_asked_for(self):
+        state = MemoryState(max_keys=10_000)
+        for number in range(1000):
+            await state.observe([Hit(b"old %d" % number), Seal(b"old %d" % number, b"v", 60)], NOON)
+        for number in range(1000):
+            await state.observe([Hit(b"new %d" % number), Seal(b"new %d" % number, b"v", 60)], NOON + 3 * DAY + number)
+        sizes = state.sizes()
+        assert (sizes.keys, sizes.seals, sizes.evicted, sizes.expired) == (1000, 1000, 0, 2000)
+
+    async def test_one_key_at_a_time_is_still_a_state(self):
+        state = MemoryState(max_keys=1)
+        for number in range(10):
+            assert await state.observe([Hit(b"%d" % number), Hit(b"%d" % number)], NOON) == [
+                (Count(1, 0),) * 4,
+                (Count(2, 0),) * 4,
+            ]
+        assert state.sizes().keys == 1
+
+    def test_no_room_at_all_is_refused(self):
+        with pytest.raises(ValueError, match="max_keys"):
+            MemoryState(max_keys=0)
