@@ -41,7 +41,7 @@ from gateway.pipeline import Pipeline
 from gateway.reload import NeedsRestart, Reloader
 from gateway.stores import keys as stored_keys
 from gateway.stores.memory import MemoryState
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite import SqliteSettings, SqliteStore
 from gateway.upstream.client import Upstream
 from gateway.upstream.settings import UpstreamSettings
 from gateway.watch import Watch
@@ -83,9 +83,12 @@ class Gateway:
         self.admin_token = admin_token
         self.metrics = Metrics()
         self.draining = False
+        config.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         used = SqliteStore.keys_used(config.store_path)
         self.keys = stored_keys.KeyRing.open(config.keys_path, used)
-        self.store = SqliteStore.open(config.store_path, self.keys, queue=config.evidence_queue)
+        self.store = SqliteStore.open(
+            config.store_path, self.keys, settings=SqliteSettings(queue=config.evidence_queue)
+        )
         self.hot = MemoryState()
         self._reference = Reference.builtin()
         self._built = Built(config, {}, self._reference)
@@ -221,7 +224,7 @@ class Gateway:
             return Unavailable(f"network: {error}")
 
     def _wants_reverse(self, agent: str, network: Network) -> bool:
-        return self.config.dns.enabled and crawlers.wants_reverse(agent, network)
+        return self.config.dns.enabled and crawlers.needs_reverse(agent, network.labels)
 
     async def reverse_fact(self, address: str) -> ReverseName | Unavailable:
         return await self.reverse(address)
