@@ -21,9 +21,11 @@ class OriginConnection(asyncio.Protocol):
     """Protocol and llhttp callbacks in one object. One task reads answers; another may write a request body meanwhile."""
 
     __slots__ = (
-        "_chunks", "_complete", "_drainer", "_for_head", "_head", "_head_size", "_keep", "_loop", "_overhead", "_parser", "_raw",
+        "_chunks", "_complete", "_drainer", "_for_head",  "_head_size",  "_loop", "_overhead", "_parser", "_raw",
         "_reading_paused", "_refusal", "_settings", "_stale_parser", "_transport", "_waiter", "_wants_upgrade", "_writing_paused", "buffered",
-        "closed", "eof", "failure", "head_done", "idle_since", "informs", "informs_seen", "keepalive", "on_lost",
+        "closed", "eof", "failure", "head",
+        "head_done", "idle_since", "informs", "informs_seen", "keepalive", "on_lost",
+        "persists",
         "read_deadline", "reused", "sent", "touched", "unexpected", "write_deadline",
     )  # fmt: skip
 
@@ -39,8 +41,8 @@ class OriginConnection(asyncio.Protocol):
         self._reading_paused = False
         self._refusal: str | None = None  # why a callback stopped the parser
         self._raw = False  # a tunnel: bytes are no longer HTTP
-        self._keep = False
-        self._head = Head()
+        self.persists = False  # the answer's head leaves the connection open for another request
+        self.head = Head()
         self._complete = True
         self._for_head = False
         self._wants_upgrade = False
@@ -86,23 +88,14 @@ class OriginConnection(asyncio.Protocol):
     @property
     def keep(self) -> bool:
         """After the answer: whether the connection may serve another request."""
-        return self._keep and self.usable and not self._raw and not self._chunks and not self._writing_paused
-
-    @property
-    def persists(self) -> bool:
-        """The answer's head leaves the connection open for another request."""
-        return self._keep
-
-    @property
-    def head(self) -> Head:
-        return self._head
+        return self.persists and self.usable and not self._raw and not self._chunks and not self._writing_paused
 
     def begin(self, *, for_head: bool, wants_upgrade: bool) -> None:
         """Prepare for one request and its answer."""
         if self._stale_parser:
             self._parser = self._new_parser()
             self._stale_parser = False
-        self._complete = self.head_done = self.sent = self.touched = self._keep = False
+        self._complete = self.head_done = self.sent = self.touched = self.persists = False
         self._for_head = for_head
         self._wants_upgrade = wants_upgrade
         self._overhead = self.informs_seen = 0
@@ -239,7 +232,7 @@ class OriginConnection(asyncio.Protocol):
             self._complete = True
             # TLS cannot be half-closed: there, returning True only draws a warning.
             half_open = self._transport is not None and self._transport.get_extra_info("ssl_object") is None
-        elif self.head_done and not self._complete and self._head.length is None and not self._head.chunked:
+        elif self.head_done and not self._complete and self.head.length is None and not self.head.chunked:
             self._complete = True  # RFC 9112 §6.3 rule 8: the end of the connection ends the body
         elif not self._complete:
             self.fail(OriginClosed("the origin closed the connection before its answer was complete", sent=self.sent))
@@ -285,17 +278,17 @@ class OriginConnection(asyncio.Protocol):
         if self._complete:
             self.unexpected = True
         else:
-            self._head = Head()
+            self.head = Head()
             self._head_size = 0
 
     def on_status(self, reason: bytes) -> None:
         if not self._complete:
-            self._head.reason += reason
+            self.head.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
             return  # trailers, or rubbish behind the answer
-        headers = self._head.headers
+        headers = self.head.headers
         headers.append((name, value))
         self._head_size += len(name) + len(value) + 4
         if self._head_size > self._settings.max_head or len(headers) > self._settings.max_fields:
@@ -304,7 +297,7 @@ class OriginConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._complete:
             return
-        head = self._head
+        head = self.head
         parser = self._parser
         head.status = status = parser.get_status_code()
         version = parser.get_http_version()
@@ -315,7 +308,7 @@ class OriginConnection(asyncio.Protocol):
         if status < 100 or (status == 101 and not self._wants_upgrade):
             raise self._refuse(f"the origin answered with status {status}, which nobody asked for")
         try:
-            self._keep = head.read_framing(for_head=self._for_head)
+            self.persists = head.read_framing(for_head=self._for_head)
         except ValueError as error:
             raise self._refuse(str(error)) from None
         if head.patience is not None:
@@ -331,7 +324,7 @@ class OriginConnection(asyncio.Protocol):
         self.head_done = True
         self.read_deadline = NEVER
         if self._for_head:
-            # The parser does not know that this was a HEAD and waits for a body; the next answer gets a fresh one.
+            # The parser does not know HEAD and waits for a body; the next answer gets a fresh one.
             self._complete = self._stale_parser = True
         elif status == 101:
             self._raw = True

@@ -55,6 +55,14 @@ _BOGUS_END: Final = re.compile(rb">")
 _NAMES_END: Final = re.compile(rb"[=>]")
 _UNQUOTED_END: Final = re.compile(rb"[\t\n\f\r >]")
 
+# What could be the beginning of an end at the end of a chunk, longest first: held back until the next one.
+_BEGINNINGS: Final[dict[re.Pattern[bytes], tuple[bytes, ...]]] = {
+    _COMMENT_END: (b"--!", b"--", b"-"),
+    _BOGUS_END: (),
+    **{end: tuple((b"</" + name)[:n] for n in range(len(name) + 2, 0, -1)) for name, end in _RAW_TEXT.items()},
+}
+_LONGEST_END: Final = 10
+
 # Where a tag that is passed on piecewise was interrupted.
 _FRESH, _IN_NAMES, _BEFORE_VALUE, _IN_DOUBLE, _IN_SINGLE, _UNQUOTED = range(6)
 
@@ -159,11 +167,11 @@ class Injector:
         if found is not None:
             self._step = self._in_data
             return found.end()
-        if self._closing is _BOGUS_END:
-            return len(data)
-        # Hold back only what could be the beginning of the end.
-        mark = data.find(b"-" if self._closing is _COMMENT_END else b"<", max(at, len(data) - 12))
-        return len(data) if mark < 0 else self._hold(mark)
+        tail = data[max(at, len(data) - _LONGEST_END) :].lower()
+        for beginning in _BEGINNINGS[self._closing]:
+            if tail.endswith(beginning):
+                return self._hold(len(data) - len(beginning))
+        return len(data)
 
     def _pass_tag(self, at: int, after: bytes | None) -> int:
         """The rest of a tag goes out as it comes; `after` names the raw text element that it opens."""

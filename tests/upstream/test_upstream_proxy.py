@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 OURS = (
     b"Via: 1.1 leadgate\r\nX-Forwarded-For: 127.0.0.1\r\n"
     b'Forwarded: for=127.0.0.1;host="h";proto=http\r\n'

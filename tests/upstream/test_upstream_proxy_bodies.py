@@ -61,7 +61,7 @@ async def test_chunked_answer_is_chunked_again(rig, origin):
         )
     )
     out = await made.talk(GET + GET)
-    head, body = out.split(b"\r\n\r\n", 1)
+    head, _ = out.split(b"\r\n\r\n", 1)
     assert head + b"\r\n" == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nTRANSFER-encoding: chunked\r\nX-B: 2\r\n" + VIA
     assert out.count(b"de\r\n0\r\n\r\n") == 2
     assert made.connections == 1
