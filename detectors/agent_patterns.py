@@ -63,18 +63,22 @@ class Agents:
         if not text:
             return Declared("empty", "")
         found = [self._own[place] for place in self._own_set.Match(text) or ()]
-        for kind in _CLASSES:
-            for name, pattern in found:
-                if name == kind:
-                    return Declared(kind, _token(pattern, text))
-        if self._listed_set.Match(text):
-            rest = self._browser_words.sub("", text)
-            listed = self._listed_set.Match(rest)
-            if listed:
-                return Declared("crawler", _token(self._listed[min(listed)], rest))
+        for kind in _CLASSES[:-1]:
+            named = [pattern for name, pattern in found if name == kind]
+            if named:
+                return Declared(kind, _token(named, text))
+        named = [pattern for name, pattern in found if name == "crawler"] + self._listed_in(text)
+        if named:
+            return Declared("crawler", _token(named, text))
         if not found:
             return Declared("unusual", text.split("/", 1)[0].split(" ", 1)[0][:_EVIDENCE_LENGTH])
         return Declared("browser", "")
+
+    def _listed_in(self, text: str) -> list[str]:
+        if not self._listed_set.Match(text):
+            return []
+        rest = self._browser_words.sub("", text)
+        return [self._listed[place] for place in self._listed_set.Match(rest) or ()]
 
 
 def _options() -> Any:
@@ -98,6 +102,9 @@ def _pattern(pattern: str) -> Any:
     return re2.compile(pattern, _options())
 
 
-def _token(pattern: str, text: str) -> str:
-    found = _pattern(pattern).search(text)
-    return found.group(0).strip(" ;()/+")[:_EVIDENCE_LENGTH] if found else ""
+def _token(patterns: Iterable[str], text: str) -> str:
+    """The longest name among what the patterns found; a web address only where there is nothing else."""
+    tokens = [found.group(0).strip(" ;()/+") for pattern in patterns if (found := _pattern(pattern).search(text))]
+    return max(tokens, key=lambda token: ("://" not in token and not token.startswith("http"), len(token)), default="")[
+        :_EVIDENCE_LENGTH
+    ]
