@@ -126,7 +126,11 @@ class Form(Section):
     )
     honeypot: Names = Field(
         default=(),
-        description="Fields that people do not see and only programs fill in. Any value there rejects the submission.",
+        description=(
+            "Fields that people do not see and only programs fill in. A value there rejects the submission, except where "
+            "browsers fill fields of such a name (email, company, website, ...), which is a hint only: choose a name like "
+            "lg_note_k7."
+        ),
     )
     success: Success = Field(default_factory=Success, description="How to tell that the origin took the lead.")
     responses: Literal["html", "json", "redirect"] = Field(
