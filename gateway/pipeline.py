@@ -22,7 +22,7 @@ from gateway.stores.records import Entry
 from rules.lists import Lists
 from rules.ruleset import Ruleset
 from rules.score import Policy
-from rules.verdict import Decision, Verdict
+from rules.verdict import Decision, Ivt, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,12 @@ class Pipeline:
             count("leadgate_detector_failures", detector)
             log.error("detector failed", detector=detector, error=kind)
         clock = stage("detectors", clock)
-        verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), failures)
+        try:
+            verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), failures)
+        except Exception as error:  # noqa: BLE001 - fail open, as above
+            verdict = _undecided(f"rules: {type(error).__name__}")
+            count("leadgate_fail_open", arrival.site, "rules")
+            log.error("fail open", reason="rules", route=by.name, error=repr(error))
         stage("rules", clock)
         count("leadgate_observations", arrival.site, arrival.kind, verdict.decision, verdict.ivt)
         for signal in signals:
@@ -137,4 +142,22 @@ def _without_facts(arrival: Arrival, reason: str) -> Observation:
         missing,
         missing,
         lead=arrival.lead,
+    )
+
+
+def _undecided(reason: str) -> Verdict:
+    """What stands in for a verdict where none could be reached: the visitor goes on, and the record says why nothing was decided."""
+    return Verdict(
+        decision=Decision.ACCEPT,
+        quality=50,
+        confidence=0,
+        ivt=Ivt.UNDECIDED,
+        category=None,
+        score=0,
+        decided_by=f"undecided: {reason}",
+        reasons=(),
+        groups=(),
+        composites=(),
+        unavailable=(("rules", reason),),
+        nearest="",
     )
