@@ -29,6 +29,9 @@ LONGEST = 80
 JUDGED = 3
 """Numbers of one submission that are judged: people give a second one, rarely a third."""
 
+MOST_PARTS = 3
+"""Parts of a field that are tried as a number of their own."""
+
 GUESSED = 0.4
 """Strength of what rests on the network's country only."""
 
@@ -130,7 +133,7 @@ def _read(text: str, expected: tuple[str, ...], network: str | None) -> Phone | 
     whole = _read_one(text, expected, network)
     if isinstance(whole, Phone) and whole.valid:
         return whole
-    for part in _SEPARATORS.split(text):  # "0171 2345678 or 030 1234567": the first that works
+    for part in _SEPARATORS.split(text)[:MOST_PARTS]:  # "0171 2345678 or 030 1234567": the first that works
         if part != text and len(_digits(part)) >= 6:
             found = _read_one(part, expected, network)
             if isinstance(found, Phone) and found.valid:

@@ -131,3 +131,8 @@ def test_evidence_never_holds_the_number(ref: Reference) -> None:
 def test_any_text_is_read_without_an_error(text: str) -> None:
     assert isinstance(read(text, ("DE", "US"), "FR"), Phone | PhoneProblem)
     assert isinstance(normalise(text), str)
+
+
+def test_only_the_first_parts_of_a_long_field_are_tried() -> None:
+    assert not isinstance(read("1234567 / 2345679 / 0171 2345679", ("DE",)), PhoneProblem)
+    assert read("1 / 2 / 3 / 0171 2345679", ("DE",)) != read("0171 2345679", ("DE",))
