@@ -20,7 +20,7 @@ NAMES = ("client", "network", "velocity", "session", "click", "reverse", "lead",
 class Settled(msgspec.Struct, frozen=True, gc=False):
     """A decision with everything that led to it. (A Struct for its speed: one is made for every request.)
 
-    tried     were composites evaluated; if not, sums alone tell what would be without a finding
+    triggers  signals that the composites which hold are on; None where none was evaluated, so that sums alone tell what would be without a finding
     by_score  what the threshold alone says
     opener    the signal that the pack lets in at once, facts  the decisive ones; each only as found, whatever decided in the end
     missing   facts that could not be had; broken  composites without an answer
@@ -29,7 +29,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     parts: list[Part]
     sums: Sum
     composites: tuple[Applied, ...]
-    tried: bool
+    triggers: frozenset[str] | None
     broken: Pairs
     missing: Pairs
     confidence: int
@@ -46,7 +46,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 def settle(
     parts: list[Part],
     composites: tuple[Applied, ...],
-    tried: bool,
+    triggers: frozenset[str] | None,
     broken: Pairs,
     pack: Pack,
     obs: Observation,
@@ -88,7 +88,7 @@ def settle(
         parts,
         sums,
         composites,
-        tried,
+        triggers,
         broken,
         missing,
         confidence,
@@ -124,7 +124,9 @@ def known_share(obs: Observation) -> tuple[int, Pairs]:
         if fact is None:
             expected -= 1
         elif type(fact) is Unavailable:
-            missing = [(name, fact.reason) for name, fact in zip(NAMES, facts, strict=True) if isinstance(fact, Unavailable)]
+            missing = [
+                (name, fact.reason) for name, fact in zip(NAMES, facts, strict=True) if isinstance(fact, Unavailable)
+            ]
     if not obs.request.complete and not obs.request.headers:
         missing.append(("request", "no headers are known"))
     if obs.lead is None and obs.kind is Kind.SUBMISSION:

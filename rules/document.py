@@ -90,7 +90,9 @@ class Document:
             if name in allowed:
                 found[name] = value
             else:
-                self.problem(key, f"{name} is not known in {what}", suggest(name, allowed, f"Known: {', '.join(allowed)}."))
+                self.problem(
+                    key, f"{name} is not known in {what}", suggest(name, allowed, f"Known: {', '.join(allowed)}.")
+                )
         if isinstance(node, MappingNode):
             for name in required:
                 if name not in found:

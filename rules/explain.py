@@ -80,7 +80,11 @@ def explain(
         Section("unchecked", "What could not be checked", tuple(_unchecked(verdict.unavailable))),
         Section("network", "Where it came from", tuple(_network(network))),
         Section("change", "What would have altered it", (verdict.nearest,) if verdict.nearest else ()),
-        Section("generation", "Judged by", (f"configuration, rules and lists of generation {generation}",) if generation else ()),
+        Section(
+            "generation",
+            "Judged by",
+            (f"configuration, rules and lists of generation {generation}",) if generation else (),
+        ),
     )
     return Explanation(headline(verdict, kind), tuple(section for section in sections if section.lines))
 

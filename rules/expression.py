@@ -56,6 +56,13 @@ class _Now(threading.local):
 _NOW = _Now()
 
 
+def _reported(name: str) -> bool:
+    """Was the signal, or any of a group written `group.*`, reported?"""
+    if name.endswith(".*"):
+        return any(signal.startswith(name[:-1]) for signal in _NOW.signals)
+    return name in _NOW.signals
+
+
 @cache
 def _environment() -> Any:
     kinds = cel.Type
@@ -74,7 +81,7 @@ def _environment() -> Any:
     return cel.NewEnv(
         variables={"fired": types["list(string)"], **{v.name: types[v.type] for v in VARIABLES}},
         functions=[
-            function("signal", kinds.BOOL, lambda name: name in _NOW.signals),
+            function("signal", kinds.BOOL, _reported),
             function("strength", kinds.DOUBLE, lambda name: float(_NOW.signals.get(name, 0.0))),
         ],
     )
@@ -94,17 +101,19 @@ def _counts(name: str, keys: tuple[str, ...], whole: bool) -> Callable[[Observat
 
 
 class Expression:
-    """A compiled condition. Immutable; `text` is what the file says."""
+    """A compiled condition. Immutable; `text` is what the file says, `mentions` the signals it asks for, None where it may ask for any."""
 
-    __slots__ = ("_fired", "_program", "_reads", "text")
+    __slots__ = ("_fired", "_program", "_reads", "mentions", "text")
 
     def __init__(self, text: str, known_signals: Collection[str]) -> None:
         """Raises ExpressionError with everything that is wrong in `text`."""
         self.text = text
         found: list[tuple[int, str, str]] = []
         if len(text) > MAX_CHARS:
-            raise ExpressionError([(0, f"the condition has more than {MAX_CHARS:,} characters", "Split it into several composites.")])
-        names, keys, hints = _scan(text, known_signals, found)
+            raise ExpressionError(
+                [(0, f"the condition has more than {MAX_CHARS:,} characters", "Split it into several composites.")]
+            )
+        names, keys, mentioned, hints = _scan(text, known_signals, found)
         try:
             program = _environment().compile(text)
         except RuntimeError as error:
@@ -117,6 +126,7 @@ class Expression:
         if found:
             raise ExpressionError(sorted(found))
         self._fired = "fired" in names
+        self.mentions = None if names & {"fired", "signal", "strength"} else mentioned
         reads: list[tuple[str, Callable[[Observation], Value]]] = []
         for variable in VARIABLES:
             if variable.name in keys:
@@ -125,6 +135,10 @@ class Expression:
             elif variable.name in names:
                 reads.append((variable.name, variable.read))
         self._reads = tuple(reads)
+
+    def unmoved_by(self, gone: Collection[str]) -> bool:
+        """Is the answer the same without these signals?"""
+        return self.mentions is not None and self.mentions.isdisjoint(gone)
 
     def holds(self, signals: Mapping[str, float], obs: Observation) -> bool:
         """Is the condition true for these signals (id → strength) and facts? Raises EvaluationError where there is no answer."""
@@ -145,13 +159,14 @@ class Expression:
 
 def _scan(
     text: str, known: Collection[str], found: list[tuple[int, str, str]]
-) -> tuple[set[str], dict[str, set[str]], dict[int, str]]:
-    """Names used, counters used by key, and hints by offset; unknown ids, counters and facts go to `found`.
+) -> tuple[set[str], dict[str, set[str]], frozenset[str], dict[int, str]]:
+    """Names used, counters used by key, signals asked for, and hints by offset; unknown ids, counters and facts go to `found`.
 
     Over-approximates the names (a loop variable may look like one), which costs an unneeded look-up, nothing else.
     """
     names: set[str] = set()
     keys: dict[str, set[str]] = {}
+    mentioned: set[str] = set()
     hints: dict[int, str] = {}
 
     def check(word: str, kind: str, allowed: Collection[str], offset: int) -> None:
@@ -160,7 +175,10 @@ def _scan(
 
     for match in _SCAN.finditer(text):
         if match["call"]:
-            check(match["id"], "signal", known, match.start("id"))
+            ids = _ids(match["id"], match["call"], known)
+            mentioned |= ids
+            if not ids:
+                check(match["id"], "signal", known, match.start("id"))
         elif match["map"]:
             check(match["key"], "counter", COUNTERS, match.start("key"))
             keys.setdefault(match["map"], set()).add(match["key"])
@@ -176,7 +194,14 @@ def _scan(
             names |= {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
         elif match["operator"]:
             hints[match.start()] = "Write && for and, || for or."
-    return names, keys, hints
+    return names, keys, frozenset(mentioned), hints
+
+
+def _ids(text: str, function: str, known: Collection[str]) -> set[str]:
+    """Known ids that the argument of a call stands for; a group may be given as `group.*` to signal()."""
+    if function == "signal" and text.endswith(".*"):
+        return {signal for signal in known if signal.startswith(text[:-1])}
+    return {text} & set(known)
 
 
 def _translate(text: str, message: str, hints: Mapping[int, str]) -> list[tuple[int, str, str]]:
@@ -199,4 +224,3 @@ def _translate(text: str, message: str, hints: Mapping[int, str]) -> list[tuple[
         what = "nested too deeply (32 levels at most)" if "recursion" in message.lower() else " ".join(message.split())
         found.append((0, what, "Split it into several composites."))
     return found
-

@@ -78,7 +78,11 @@ class _Ranges:
         for entry in entries:
             for text in entry.addresses:
                 network = ip_network(text)
-                version, start, shift = network.version, int(network.network_address), network.max_prefixlen - network.prefixlen
+                version, start, shift = (
+                    network.version,
+                    int(network.network_address),
+                    network.max_prefixlen - network.prefixlen,
+                )
                 if network.version == 6 and network.network_address.ipv4_mapped is not None and shift <= 32:
                     version, start = 4, start & 0xFFFFFFFF
                 found[version].setdefault(shift, {}).setdefault(start >> shift, entry)

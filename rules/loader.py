@@ -35,7 +35,9 @@ def load(packs_dir: Path | None = None, local_dir: Path | None = None) -> Rulese
         if directory is None:
             continue
         if not directory.is_dir():
-            problems.append(Problem(str(directory), 0, 0, "there is no such directory", "Create it, or correct the setting."))
+            problems.append(
+                Problem(str(directory), 0, 0, "there is no such directory", "Create it, or correct the setting.")
+            )
             continue
         prefix = "" if shipped else "local/"
         weight_files = _documents(directory / "weights", prefix + ("" if shipped else "weights/"), problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from detectors.observation import Kind
@@ -36,18 +36,16 @@ def nearest_change(
     policy: Policy,
     pack: Pack,
     list_hit: ListHit | None,
-    triggers: Container[str],
     again: Again,
 ) -> str:
-    """What would have altered this outcome. The common case, accepted by threshold, costs a cache look-up.
-
-    triggers  signals that some composite of the pack is on
-    """
+    """What would have altered this outcome. The common case, accepted by threshold, costs a cache look-up."""
     kind = policy.kind
     if list_hit is not None and (list_hit.allow or settled.opener is None):
         return _changed(kind, f"Without the {list_hit}", again(signals, None))
     if settled.opener is not None:
-        return _changed(kind, f"Without {settled.opener.weight.id}", again(_less(signals, settled.opener.weight.id), list_hit))
+        return _changed(
+            kind, f"Without {settled.opener.weight.id}", again(_less(signals, settled.opener.weight.id), list_hit)
+        )
     if settled.facts:
         made = [part.changed_by for part in settled.facts if part.changed_by]
         if made:
@@ -57,7 +55,7 @@ def nearest_change(
     if settled.unread:
         return f"Had the form been readable, the {SUBJECT[kind]} would have been judged by its content"
     if settled.by_score is Decision.REVIEW:
-        return _without_something(settled, signals, policy, pack, triggers, again)
+        return _without_something(settled, signals, policy, pack, again)
     return _accepted(kind, policy.review_at - settled.sums.score, policy.review_below)
 
 
@@ -84,18 +82,16 @@ def _said(kind: Kind, condition: str, score: int, decision: Decision) -> str:
     return f"{condition} quality would be {quality(score)} and the {SUBJECT[kind]} would be {OUTCOME[kind, decision]}"
 
 
-def _without_something(
-    settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, triggers: Container[str], again: Again
-) -> str:
+def _without_something(settled: Settled, signals: Sequence[Signal], policy: Policy, pack: Pack, again: Again) -> str:
     """The smallest finding whose absence would have led to accept, else the smallest such group. Where no composite was evaluated sums tell; otherwise
     an absent finding may silence a rule, so what sums or rules make a candidate is settled anew, `MOST_TRIED` at most."""
     kind = policy.kind
-    left = MOST_TRIED
+    left, triggers = MOST_TRIED, settled.triggers
     for part in sorted(settled.parts, key=lambda part: part.counted):
         signal = part.weight.id
         score = score_without(part, settled.sums, pack)
         accepted = score < policy.review_at
-        if settled.tried and (accepted or signal in triggers):
+        if triggers is not None and (accepted or signal in triggers):
             if left == 0:
                 break
             left -= 1
@@ -104,7 +100,7 @@ def _without_something(
         if accepted:
             return _said(kind, f"Without {signal} ({part.counted / 1000:.1f})", score, Decision.ACCEPT)
     for group in sorted(settled.sums.groups, key=lambda group: group.counted)[:MOST_TRIED]:
-        if settled.tried or settled.sums.score - group.counted < policy.review_at:
+        if triggers or settled.sums.score - group.counted < policy.review_at:
             other = again([s for s in signals if s.id.partition(".")[0] != group.group], None)
             if other.decision is Decision.ACCEPT:
                 return _changed(kind, f"No single finding decided this. Without all of the group {group.group}", other)

@@ -73,7 +73,11 @@ def read_pack(doc: Document, stem: str, drafts: dict[str, PackDraft], *, shipped
     draft = drafts.setdefault(stem, PackDraft(stem, shipped, doc))
     if "kind" in top and (kind := doc.choice(top["kind"], "kind", [str(k) for k in Kind])) is not None:
         if draft.kind is not None and draft.kind != kind:
-            doc.problem(top["kind"], f"the shipped pack {stem} is for a {draft.kind}", "Leave kind out, or name the pack otherwise.")
+            doc.problem(
+                top["kind"],
+                f"the shipped pack {stem} is for a {draft.kind}",
+                "Leave kind out, or name the pack otherwise.",
+            )
         draft.kind = Kind(kind)
     if "prior" in top and (prior := doc.number(top["prior"], "prior", -8, 0)) is not None:
         draft.prior = round(prior * 1000)
@@ -101,17 +105,23 @@ def _read_composites(doc: Document, top: dict[str, Node], draft: PackDraft) -> N
             doc.problem(node, "a composite lacks a name", "Add name: and what it is about.")
         elif (name := doc.string(entry, "name")) is not None:
             if name in seen:
-                doc.problem(entry, f"composite {name} stands twice (first in line {seen[name]})", "Rename or remove one.")
+                doc.problem(
+                    entry, f"composite {name} stands twice (first in line {seen[name]})", "Rename or remove one."
+                )
             seen[name] = entry.start_mark.line + 1
             draft.composites[name] = (doc, node)
     for name, node in doc.strings(top["disable"], "disable") if "disable" in top else ():
         if name not in draft.composites:
-            doc.problem(node, f"{name} is no composite of pack {draft.name}", suggest(name, draft.composites, "Remove it."))
+            doc.problem(
+                node, f"{name} is no composite of pack {draft.name}", suggest(name, draft.composites, "Remove it.")
+            )
         elif name in seen:
             doc.problem(node, f"{name} is defined and disabled in the same file", "Remove one of the two.")
         draft.composites.pop(name, None)
     if len(draft.composites) > MAX_COMPOSITES:
-        doc.problem(top["composites"], f"pack {draft.name} has more than {MAX_COMPOSITES} composites", "Merge some of them.")
+        doc.problem(
+            top["composites"], f"pack {draft.name} has more than {MAX_COMPOSITES} composites", "Merge some of them."
+        )
 
 
 def build(draft: PackDraft, weights: dict[str, Weight], groups: dict[str, GroupDraft]) -> Pack | None:
@@ -122,7 +132,9 @@ def build(draft: PackDraft, weights: dict[str, Weight], groups: dict[str, GroupD
     caps = {name: group.cap for name, group in groups.items() if group.cap is not None}
     for doc, node, group, cap in draft.caps:
         if group not in groups:
-            doc.problem(node, f"{group} is no group of signals", suggest(group, groups, f"Known: {', '.join(sorted(groups))}."))
+            doc.problem(
+                node, f"{group} is no group of signals", suggest(group, groups, f"Known: {', '.join(sorted(groups))}.")
+            )
         caps[group] = cap
     made = [_composite(doc, node, name, weights) for name, (doc, node) in draft.composites.items()]
     if draft.kind is None or draft.prior is None or len(draft.thresholds) < 2:
@@ -161,7 +173,9 @@ def _amounts(doc: Document, node: Node, what: str, known: dict[str, Weight]) -> 
         elif (millis := amount(doc, value, "band")) is not None and signal in known:
             pairs.append((signal, millis))
             if what == "add" and known[signal].holes:
-                doc.problem(key, f"{signal} cannot be added: its text has placeholders", "Add a signal whose text stands alone.")
+                doc.problem(
+                    key, f"{signal} cannot be added: its text has placeholders", "Add a signal whose text stands alone."
+                )
     return tuple(pairs)
 
 
@@ -170,7 +184,9 @@ def _composite(doc: Document, node: Node, name: str, known: dict[str, Weight]) -
     values = doc.fields(node, f"composite {name}", ("name", "text", "on", "when", "then"), ("on", "when", "then"))
     on = _signals(doc, doc.strings(values["on"], "on"), known) if "on" in values else ()
     if "on" in values and not on and len(doc.problems) == before:
-        doc.problem(values["on"], f"composite {name} is on no signal", "Name the signals that make it worth evaluating.")
+        doc.problem(
+            values["on"], f"composite {name} is on no signal", "Name the signals that make it worth evaluating."
+        )
     then = doc.fields(values["then"], "then", ("remove", "replace", "add")) if "then" in values else {}
     if "then" in values and not then and len(doc.problems) == before:
         doc.problem(values["then"], f"composite {name} does nothing", "Give remove, replace or add.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -31,12 +31,19 @@ class Ruleset:
         self._hash = hashlib.sha256(self.content()).hexdigest()
 
     def policy(
-        self, kind: Kind, *, pack: str | None = None, review_below: int | None = None, undecided_below: int | None = None
+        self,
+        kind: Kind,
+        *,
+        pack: str | None = None,
+        review_below: int | None = None,
+        undecided_below: int | None = None,
     ) -> Policy:
         """What a route is judged by; None leaves a value to the pack. Raises ValueError for an unknown pack or one of another kind."""
         name = DEFAULT_PACK[kind] if pack is None else pack
         if name not in self.packs:
-            raise ValueError(f"there is no pack {name}. " + suggest(name, self.packs, f"Known: {', '.join(self.packs)}."))
+            raise ValueError(
+                f"there is no pack {name}. " + suggest(name, self.packs, f"Known: {', '.join(self.packs)}.")
+            )
         chosen = self.packs[name]
         if chosen.kind is not kind:
             raise ValueError(f"pack {name} judges a {chosen.kind}, not a {kind}. Choose another pack for this route.")
@@ -59,10 +66,14 @@ class Ruleset:
         """
         pack = self.packs[policy.pack]
 
-        def again(signals: Sequence[Signal], list_hit: ListHit | None) -> Settled:
-            return self._settle(signals, obs, policy, pack, list_hit)
+        answers: dict[int, bool] = {}
+        settled = self._settle(signals, obs, policy, pack, list_hit, answers, ())
 
-        settled = again(signals, list_hit)
+        def again(fewer: Sequence[Signal], list_hit: ListHit | None) -> Settled:
+            left = {signal.id for signal in fewer}
+            gone = {signal.id for signal in signals if signal.id not in left}
+            return self._settle(fewer, obs, policy, pack, list_hit, answers, gone)
+
         return Verdict(
             decision=settled.decision,
             quality=quality(settled.sums.score),
@@ -75,25 +86,38 @@ class Ruleset:
             groups=settled.sums.groups,
             composites=settled.composites,
             unavailable=(*settled.missing, *settled.broken, *failures),
-            nearest=nearest_change(settled, signals, policy, pack, list_hit, self._due[pack.name], again),
+            nearest=nearest_change(settled, signals, policy, pack, list_hit, again),
         )
 
     def _settle(
-        self, signals: Sequence[Signal], obs: Observation, policy: Policy, pack: Pack, list_hit: ListHit | None
+        self,
+        signals: Sequence[Signal],
+        obs: Observation,
+        policy: Policy,
+        pack: Pack,
+        list_hit: ListHit | None,
+        answers: dict[int, bool],
+        gone: Collection[str],
     ) -> Settled:
+        """`answers` of conditions are filled at first and used again where none of the signals that are `gone` since is asked for."""
         if not signals:
-            return settle([], (), False, (), pack, obs, policy, list_hit)
+            return settle([], (), None, (), pack, obs, policy, list_hit)
         parts = parts_of(signals, self.weights)
         table = self._due[pack.name]
         due = {index for signal in signals for index in table.get(signal.id, ())}
         if not due:
-            return settle(parts, (), False, (), pack, obs, policy, list_hit)
+            return settle(parts, (), None, (), pack, obs, policy, list_hit)
         strengths: dict[str, float] = {}
         for signal in signals:
             strengths[signal.id] = max(signal.strength, strengths.get(signal.id, 0.0))
-        held, broken = matching(pack, due, strengths, obs)
+        earlier = {index: answer for index, answer in answers.items() if pack.composites[index].when.unmoved_by(gone)}
+        found, broken = matching(pack, due, strengths, obs, earlier)
+        if not answers:
+            answers.update(found)
+        held = [pack.composites[index] for index, holds in found.items() if holds]
+        triggers = frozenset(signal for composite in held for signal in composite.on)
         applied = apply(held, parts, self.weights) if held else ()
-        return settle(parts, applied, True, tuple(broken), pack, obs, policy, list_hit)
+        return settle(parts, applied, triggers, tuple(broken), pack, obs, policy, list_hit)
 
     def content(self) -> bytes:
         """Everything that can change a verdict, as canonical JSON: the same bytes for the same rules, wherever their files lie."""

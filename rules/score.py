@@ -94,19 +94,26 @@ def parts_of(signals: Sequence[Signal], weights: Mapping[str, Weight]) -> list[P
 
 
 def matching(
-    pack: Pack, due: Collection[int], strengths: Mapping[str, float], obs: Observation
-) -> tuple[list[Composite], list[tuple[str, str]]]:
-    """The composites of `due` whose condition holds, in file order, and those without an answer as (name, why)."""
-    held: list[Composite] = []
+    pack: Pack,
+    due: Collection[int],
+    strengths: Mapping[str, float],
+    obs: Observation,
+    earlier: Mapping[int, bool],
+) -> tuple[dict[int, bool], list[tuple[str, str]]]:
+    """Which composites of `due` hold, by index in file order, and those without an answer as (name, why).
+
+    earlier  answers that still stand and need not be asked for again
+    """
+    answers: dict[int, bool] = {}
     failed: list[tuple[str, str]] = []
     for index in sorted(due):
         composite = pack.composites[index]
         try:
-            if composite.when.holds(strengths, obs):
-                held.append(composite)
+            known = earlier.get(index)
+            answers[index] = composite.when.holds(strengths, obs) if known is None else known
         except EvaluationError as error:
             failed.append((f"rule {composite.name}", str(error)))
-    return held, failed
+    return answers, failed
 
 
 def apply(held: Sequence[Composite], parts: list[Part], weights: Mapping[str, Weight]) -> tuple[Applied, ...]:

@@ -14,7 +14,19 @@ from geoip.network import Network
 
 Value = bool | int | str | list[str] | dict[str, int] | dict[str, str]
 
-NETWORK_KINDS = ("crawler", "relay", "tor", "vpn", "proxy", "monitor", "fetcher", "mobile", "cdn", "hosting", "reserved")
+NETWORK_KINDS = (
+    "crawler",
+    "relay",
+    "tor",
+    "vpn",
+    "proxy",
+    "monitor",
+    "fetcher",
+    "mobile",
+    "cdn",
+    "hosting",
+    "reserved",
+)
 """In the order of precedence: relays, VPN exits and crawlers stand in hosting networks, and are what matters there."""
 
 DIMENSIONS = ("address", "prefix", "network", "browser", "session", "click", "email", "phone")
@@ -81,31 +93,52 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("form", "string", 'name of the form, "" on a landing', _form),
     Variable("page.host", "string", "host the request went to", lambda o: o.page.host),
     Variable("page.path", "string", "canonical path of the page", lambda o: o.page.path),
-    Variable("page.campaign", "map(string, string)", "utm_* and ad platform values of the address", lambda o: o.page.campaign),
-    Variable("network.kind", "string", f'{", ".join(NETWORK_KINDS)}, or "" for any other', lambda o: network_kind(_network(o))),
+    Variable(
+        "page.campaign", "map(string, string)", "utm_* and ad platform values of the address", lambda o: o.page.campaign
+    ),
+    Variable(
+        "network.kind",
+        "string",
+        f'{", ".join(NETWORK_KINDS)}, or "" for any other',
+        lambda o: network_kind(_network(o)),
+    ),
     Variable("network.asn", "int", "number of the autonomous system, 0 unknown", lambda o: _network(o).asn or 0),
     Variable("network.organisation", "string", "who announces the network", lambda o: _network(o).organisation or ""),
     Variable("network.country", "string", "two letters, upper case", lambda o: _network(o).country or ""),
-    Variable("network.labels", "list(string)", '"kind:name" of each published range', lambda o: list(_network(o).labels)),
+    Variable(
+        "network.labels", "list(string)", '"kind:name" of each published range', lambda o: list(_network(o).labels)
+    ),
     Variable("session.kind", "string", '"cookie", "derived" or ""', lambda o: _session(o).kind),
     Variable("session.age_s", "int", "seconds since the session began", lambda o: _session(o).age_s),
     Variable("session.landings", "int", "page views in the session, this one included", lambda o: _session(o).landings),
-    Variable("session.submissions", "int", "form posts in the session, this one included", lambda o: _session(o).submissions),
+    Variable(
+        "session.submissions", "int", "form posts in the session, this one included", lambda o: _session(o).submissions
+    ),
     Variable("click.present", "bool", "does it carry an ad click id", lambda o: isinstance(o.click, Click)),
     Variable("click.platform", "string", "google, meta, microsoft, ...", lambda o: _click(o).platform),
     Variable("click.seen", "int", "landings with this click id, this one included", lambda o: _click(o).seen),
-    Variable("click.first_seen_s", "int", "seconds since the click id was first seen", lambda o: _click(o).first_seen_s),
-    Variable("token.state", "string", '"missing", "malformed", "forged", "expired", "valid" or ""', lambda o: _token(o).state),
-    Variable("token.age_ms", "int", "milliseconds from rendering to submission, -1 unknown", lambda o: _token(o).age_ms),
-    Variable("velocity", "map(string, int)", 'events, by "dimension/window in seconds": velocity["address/3600"]', _counts),
-    Variable("distinct", "map(string, int)", "distinct members (browsers or addresses) of the same counters", _distinct),
+    Variable(
+        "click.first_seen_s", "int", "seconds since the click id was first seen", lambda o: _click(o).first_seen_s
+    ),
+    Variable(
+        "token.state", "string", '"missing", "malformed", "forged", "expired", "valid" or ""', lambda o: _token(o).state
+    ),
+    Variable(
+        "token.age_ms", "int", "milliseconds from rendering to submission, -1 unknown", lambda o: _token(o).age_ms
+    ),
+    Variable(
+        "velocity", "map(string, int)", 'events, by "dimension/window in seconds": velocity["address/3600"]', _counts
+    ),
+    Variable(
+        "distinct", "map(string, int)", "distinct members (browsers or addresses) of the same counters", _distinct
+    ),
     Variable("headers.complete", "bool", "are all request headers known", lambda o: o.request.complete),
     Variable("headers.ordered", "bool", "is their order as the client sent it", lambda o: o.request.ordered),
     Variable("unavailable", "list(string)", f"facts that could not be had, of {', '.join(FACTS)}", unavailable),
 )
 
 FUNCTIONS = (
-    ("signal(id)", "bool", "did a detector report this signal"),
+    ("signal(id)", "bool", 'did a detector report this signal; `signal("bot.*")`: any of the group'),
     ("strength(id)", "double", "how strongly, 0.0 to 1.0; 0.0 if it did not"),
     ("fired", "list(string)", "ids of all signals that were reported"),
 )

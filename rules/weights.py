@@ -48,7 +48,16 @@ class Weight:
 def unweighted(signal: str) -> Weight:
     """For a signal that no file knows: shown, never counted."""
     text = f"{signal} was found, but the rules do not know it"
-    return Weight(signal, signal.partition(".")[0], 0, "none", "none", None, text.replace("{", "").replace("}", ""), "no weights file")
+    return Weight(
+        signal,
+        signal.partition(".")[0],
+        0,
+        "none",
+        "none",
+        None,
+        text.replace("{", "").replace("}", ""),
+        "no weights file",
+    )
 
 
 @dataclass(slots=True)
@@ -81,7 +90,9 @@ def amount(doc: Document, node: Node, what: str) -> int | None:
     return None if band is None else BANDS[band]
 
 
-def read_group(doc: Document, stem: str, groups: dict[str, GroupDraft], drafts: dict[str, Draft], *, shipped: bool) -> None:
+def read_group(
+    doc: Document, stem: str, groups: dict[str, GroupDraft], drafts: dict[str, Draft], *, shipped: bool
+) -> None:
     """Merge one weights file into `groups` and `drafts`. A local file overrides single values of a signal; what it leaves out stays."""
     if doc.root is None:
         return
@@ -138,10 +149,16 @@ def _merge(doc: Document, draft: Draft, name: str, node: Node) -> None:
 def _check_text(doc: Document, node: Node, text: str) -> None:
     holes = {int(found) for found in _HOLE.findall(text)}
     if re.search(r"[{}]", _HOLE.sub("", text)):
-        doc.problem(node, "the text has a brace that is no placeholder", "Placeholders are {0} to {9}; leave other braces out.")
+        doc.problem(
+            node, "the text has a brace that is no placeholder", "Placeholders are {0} to {9}; leave other braces out."
+        )
     elif holes and holes != set(range(max(holes) + 1)):
         missing = min(set(range(max(holes) + 1)) - holes)
-        doc.problem(node, f"the text uses {{{max(holes)}}} but not {{{missing}}}", "Number placeholders from {0} on, none left out.")
+        doc.problem(
+            node,
+            f"the text uses {{{max(holes)}}} but not {{{missing}}}",
+            "Number placeholders from {0} on, none left out.",
+        )
 
 
 def build(draft: Draft) -> Weight | None:

@@ -20,7 +20,9 @@ def words() -> str:
     """The table of words, as the page must show it."""
     rows = list(FUNCTIONS)
     rows += [(variable.name, variable.type, variable.meaning) for variable in VARIABLES]
-    return "| word | type | meaning |\n|---|---|---|\n" + "\n".join(f"| `{name}` | {kind} | {meaning} |" for name, kind, meaning in rows)
+    return "| word | type | meaning |\n|---|---|---|\n" + "\n".join(
+        f"| `{name}` | {kind} | {meaning} |" for name, kind, meaning in rows
+    )
 
 
 def local(directory: Path, *wanted: int) -> Ruleset:

@@ -33,7 +33,9 @@ def section(explanation: Explanation, key: str) -> tuple[str, ...]:
 
 
 def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
-    obs = submission(network=Network(64496, "Example Mobile", "DE", ("mobile:Example",)), session=Unavailable("redis: timeout"))
+    obs = submission(
+        network=Network(64496, "Example Mobile", "DE", ("mobile:Example",)), session=Unavailable("redis: timeout")
+    )
     verdict = judge(
         rules,
         obs,
@@ -44,8 +46,16 @@ def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
         Signal("velocity.address"),
         Signal("email.role"),
     )
-    text = explain(verdict, Kind.SUBMISSION, generation="g1", mode="monitor", network=Network(64496, "Example Mobile", "DE", ("mobile:E",)))
-    assert text.as_text() == """\
+    text = explain(
+        verdict,
+        Kind.SUBMISSION,
+        generation="g1",
+        mode="monitor",
+        network=Network(64496, "Example Mobile", "DE", ("mobile:E",)),
+    )
+    assert (
+        text.as_text()
+        == """\
 Held for review: quality 62 of 100 (validity)
 
 What decided
@@ -83,6 +93,7 @@ What would have altered it
 
 Judged by
   configuration, rules and lists of generation g1"""
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +129,10 @@ def test_a_verified_crawler_and_a_form_that_could_not_be_read(rules: Ruleset, la
         "General invalid traffic (found by routine means, such as lists of known programs and data centres); category: known crawler",
     )
     told = explain(judge(rules, submission(lead=Unavailable("body_too_large"))), Kind.SUBMISSION)
-    assert section(told, "decided")[0] == "Could not be decided: the form could not be read. Without enough facts nobody is rejected"
+    assert (
+        section(told, "decided")[0]
+        == "Could not be decided: the form could not be read. Without enough facts nobody is rejected"
+    )
     assert section(told, "unchecked") == ("the form's content: body_too_large",)
 
 

@@ -23,6 +23,7 @@ def holds(text: str, obs: Observation, signals: Mapping[str, float] | None = Non
     [
         ('signal("email.disposable")', True),
         ('signal("velocity.address")', False),
+        ('signal("email.*") && !signal("velocity.*")', True),
         ('strength("email.disposable") > 0.4 && strength("email.disposable") < 0.6', True),
         ('strength("velocity.address") == 0.0', True),
         ('"email.disposable" in fired && fired.size() == 1', True),
@@ -62,7 +63,9 @@ def test_facts_that_could_not_be_had_read_as_nothing_and_are_named(submission: M
     gone = Unavailable("redis: timeout")
     obs = submission(network=gone, velocity=gone, session=gone, click=gone, token=gone, lead=gone)
     assert holds('network.kind == "" && network.asn == 0 && velocity["address/60"] == 0', obs)
-    assert holds('session.landings == 0 && session.kind == "" && !click.present && token.state == "" && form == ""', obs)
+    assert holds(
+        'session.landings == 0 && session.kind == "" && !click.present && token.state == "" && form == ""', obs
+    )
     assert holds('unavailable == ["network", "velocity", "session", "click", "lead", "token"]', obs)
     assert set(FACTS) >= {"network", "lead"}
 
@@ -122,3 +125,20 @@ def test_the_kind_that_matters_most_wins() -> None:
 def test_a_condition_may_name_a_counter_and_walk_all_of_them(landing: Make) -> None:
     obs = landing(velocity=Velocity({"email/60": Count(7, 2)}))
     assert holds('velocity["address/60"] == 0 && velocity.exists(key, velocity[key] == 7)', obs)
+
+
+@pytest.mark.parametrize(
+    ("text", "mentions"),
+    [
+        ('signal("email.disposable") && strength("velocity.address") > 0.5', {"email.disposable", "velocity.address"}),
+        ('signal("email.*")', {"email.disposable"}),
+        ('kind == "landing"', set()),
+        ('"email.disposable" in fired', None),
+        ('["email.disposable"].exists(id, signal(id))', None),
+    ],
+)
+def test_a_condition_knows_which_signals_can_move_it(text: str, mentions: set[str] | None) -> None:
+    expression = Expression(text, KNOWN)
+    assert expression.mentions == mentions
+    assert expression.unmoved_by({"other.signal"}) is (mentions is not None)
+    assert not mentions or not expression.unmoved_by(mentions)

@@ -40,7 +40,12 @@ def rules(packs: Packs) -> Ruleset:
 def test_a_clean_visitor(rules: Ruleset, landing: Make) -> None:
     verdict = judge(rules, landing())
     assert (verdict.decision, verdict.quality, verdict.confidence, verdict.ivt) == (Decision.ACCEPT, 95, 100, Ivt.VALID)
-    assert (verdict.score, verdict.decided_by, verdict.reasons, verdict.category) == (-3000, "threshold review_below 50", (), None)
+    assert (verdict.score, verdict.decided_by, verdict.reasons, verdict.category) == (
+        -3000,
+        "threshold review_below 50",
+        (),
+        None,
+    )
     assert verdict.nearest == (
         "Findings worth 3.0 more against it would take quality below 50, and the visitor would be flagged for review"
     )
@@ -121,7 +126,11 @@ def test_too_few_facts_leave_the_class_open_and_reject_nobody(rules: Ruleset, la
         ({"session": None}, 100, []),
         ({"network": GONE}, 80, ["network"]),
         ({"network": GONE, "session": None}, 75, ["network"]),
-        ({"client": GONE, "network": GONE, "velocity": GONE, "session": GONE}, 20, ["client", "network", "velocity", "session"]),
+        (
+            {"client": GONE, "network": GONE, "velocity": GONE, "session": GONE},
+            20,
+            ["client", "network", "velocity", "session"],
+        ),
         ({"request": Request("GET", "/", (), complete=False)}, 80, ["request"]),
         ({"request": Request("GET", "/", (("Host", "x"),), complete=False)}, 100, []),
         ({"request": Request("GET", "/", ())}, 100, []),
@@ -150,7 +159,12 @@ def test_checks_that_broke_are_shown_and_leave_confidence_alone(rules: Ruleset, 
         ((HOSTING, Signal("velocity.address")), Decision.ACCEPT, Ivt.GIVT, "data center"),
         ((HOSTING, FAST, DISPOSABLE), Decision.REVIEW, Ivt.GIVT, "data center"),  # a tie is the smaller claim
         ((FAST, DISPOSABLE), Decision.REVIEW, Ivt.SIVT, "automated browsing"),
-        ((Signal("network.hosting", (), 0.5), DISPOSABLE, Signal("email.several")), Decision.REVIEW, Ivt.UNDECIDED, None),
+        (
+            (Signal("network.hosting", (), 0.5), DISPOSABLE, Signal("email.several")),
+            Decision.REVIEW,
+            Ivt.UNDECIDED,
+            None,
+        ),
         ((HONEYPOT,), Decision.REJECT, Ivt.SIVT, "automated browsing"),
         ((HONEYPOT, HOSTING), Decision.REJECT, Ivt.SIVT, "automated browsing"),
     ],
@@ -193,9 +207,17 @@ def test_lists_decide_what_is_done_never_what_traffic_is(rules: Ruleset, landing
             "No single finding and no single group decided this. With an allow-list entry the lead would be accepted",
         ),
         ((HONEYPOT,), None, "Without form.honeypot quality would be 95 and the lead would be accepted"),
-        ((HONEYPOT, DISPOSABLE), None, "Without form.honeypot quality would be 62 and the lead would be held for review"),
+        (
+            (HONEYPOT, DISPOSABLE),
+            None,
+            "Without form.honeypot quality would be 62 and the lead would be held for review",
+        ),
         ((), DENY, "Without the deny list pest (network AS64496) quality would be 95 and the lead would be accepted"),
-        ((HONEYPOT,), ALLOW, "Without the allow list office (address) quality would be 1 and the lead would be rejected"),
+        (
+            (HONEYPOT,),
+            ALLOW,
+            "Without the allow list office (address) quality would be 1 and the lead would be rejected",
+        ),
         (
             (HOSTING,),
             None,
@@ -203,7 +225,9 @@ def test_lists_decide_what_is_done_never_what_traffic_is(rules: Ruleset, landing
         ),
     ],
 )
-def test_the_nearest_change(rules: Ruleset, submission: Make, signals: tuple[Signal, ...], hit: ListHit | None, nearest: str) -> None:
+def test_the_nearest_change(
+    rules: Ruleset, submission: Make, signals: tuple[Signal, ...], hit: ListHit | None, nearest: str
+) -> None:
     assert judge(rules, submission(), *signals, hit=hit).nearest == nearest
 
 

@@ -35,7 +35,9 @@ def test_nothing_is_on_empty_lists(landing: Make) -> None:
         (Entry("e", click_ids=("d1",)), {"click": Click("google", "gclid", "d1", 9)}, "click id"),
     ],
 )
-def test_each_kind_of_value_matches_and_is_named(landing: Make, entry: Entry, facts: dict[str, object], by: str) -> None:
+def test_each_kind_of_value_matches_and_is_named(
+    landing: Make, entry: Entry, facts: dict[str, object], by: str
+) -> None:
     hit = Lists(deny=[entry]).match(landing(**facts))
     assert hit is not None
     assert (hit.name, hit.by, hit.allow, str(hit)) == ("e", by, False, f"deny list e ({by})")
@@ -56,10 +58,15 @@ def test_what_is_not_listed_passes(landing: Make, entry: Entry) -> None:
 
 def test_facts_that_are_missing_match_nothing(landing: Make) -> None:
     gone = Unavailable("x")
-    entry = Entry("e", addresses=("0.0.0.0/0",), asns=(64496,), sessions=("ab12",), click_ids=("d",), emails=("a@b.example",))
+    entry = Entry(
+        "e", addresses=("0.0.0.0/0",), asns=(64496,), sessions=("ab12",), click_ids=("d",), emails=("a@b.example",)
+    )
     obs = landing(client=gone, network=gone, session=gone, click=gone, lead=gone, request=Request("GET", "/", ()))
     assert Lists(deny=[entry]).match(obs) is None
-    assert Lists(deny=[Entry("e", asns=(1,), countries=("DE",), organisations=("x",))]).match(landing(network=Network())) is None
+    assert (
+        Lists(deny=[Entry("e", asns=(1,), countries=("DE",), organisations=("x",))]).match(landing(network=Network()))
+        is None
+    )
 
 
 def lead(*emails: str) -> Lead:
@@ -71,8 +78,16 @@ def lead(*emails: str) -> Lead:
     [
         (Entry("e", emails=("Anna@Shop.example",)), " anna@shop.EXAMPLE", "e-mail address"),
         (Entry("e", email_domains=("shop.example",)), "anna@Shop.example.", "e-mail domain shop.example"),
-        (Entry("e", email_domains=("bücher.example",)), "a@xn--bcher-kva.example", "e-mail domain xn--bcher-kva.example"),
-        (Entry("e", email_domains=("xn--bcher-kva.example",)), "a@BÜCHER.example", "e-mail domain xn--bcher-kva.example"),
+        (
+            Entry("e", email_domains=("bücher.example",)),
+            "a@xn--bcher-kva.example",
+            "e-mail domain xn--bcher-kva.example",
+        ),
+        (
+            Entry("e", email_domains=("xn--bcher-kva.example",)),
+            "a@BÜCHER.example",
+            "e-mail domain xn--bcher-kva.example",
+        ),
     ],
 )
 def test_mail_is_compared_without_case_and_in_ascii(submission: Make, entry: Entry, email: str, by: str) -> None:

@@ -123,14 +123,26 @@ def composite(when: str, extra: str = "then: {remove: [velocity.address]}", on: 
         ('velocity["adress/60"] > 1', "8:21", "adress/60 is no known counter", "Did you mean address/60?"),
         ('"velocety" in unavailable', "8:1", "not valid YAML", "quotes"),
         ("'\"velocety\" in unavailable'", "8:13", "velocety is no known fact", "Did you mean velocity?"),
-        (">-\n      kind == 'x'\n      && network.knd == 'y'", "10:17", "undeclared reference to 'network.knd'", "network.kind"),
-        ("|\n      kind == 'x'\n\n      && network.knd == 'y'", "11:17", "undeclared reference to 'network.knd'", "network.kind"),
+        (
+            ">-\n      kind == 'x'\n      && network.knd == 'y'",
+            "10:17",
+            "undeclared reference to 'network.knd'",
+            "network.kind",
+        ),
+        (
+            "|\n      kind == 'x'\n\n      && network.knd == 'y'",
+            "11:17",
+            "undeclared reference to 'network.knd'",
+            "network.kind",
+        ),
         ("[1]", "8:11", "when must be text", ""),
         ("(" * 40 + "true" + ")" * 40, "8:11", "nested too deeply", "Split"),
         ("kind == '" + "x" * 2000 + "'", "8:11", "more than 2,000 characters", "Split"),
     ],
 )
-def test_a_wrong_condition_is_found_when_rules_are_loaded(packs: Packs, when: str, place: str, what: str, remedy: str) -> None:
+def test_a_wrong_condition_is_found_when_rules_are_loaded(
+    packs: Packs, when: str, place: str, what: str, remedy: str
+) -> None:
     found = problems(packs({"lead-form": composite(when)}))
     match = [text for text in found if what in text]
     assert match, found

@@ -67,7 +67,12 @@ def test_contributions_are_weight_times_strength_capped_by_group(packs: Packs, s
         Signal("network.hosting", ("AS1",)),
         Signal("network.home"),
     )
-    assert counted(verdict) == {"velocity.address": 700, "velocity.prefix": 1400, "network.hosting": 1400, "network.home": -700}
+    assert counted(verdict) == {
+        "velocity.address": 700,
+        "velocity.prefix": 1400,
+        "network.hosting": 1400,
+        "network.home": -700,
+    }
     assert verdict.groups == (GroupSum("velocity", 2100, 2000, 2000), GroupSum("network", 700, None, 700))
     assert verdict.score == -3000 + 2000 + 700
     assert verdict.quality == round(100 * (1 - 1 / (1 + math.exp(0.3))))
@@ -94,7 +99,9 @@ def test_of_one_finding_reported_twice_only_the_stronger_counts(packs: Packs, su
         assert verdict.score == -500
 
 
-@pytest.mark.parametrize(("strength", "thousandths"), [(-1.0, 0), (0.0, 0), (0.333, 333), (7.0, 1000), (math.nan, 0), (math.inf, 1000)])
+@pytest.mark.parametrize(
+    ("strength", "thousandths"), [(-1.0, 0), (0.0, 0), (0.333, 333), (7.0, 1000), (math.nan, 0), (math.inf, 1000)]
+)
 def test_strength_is_held_to_its_range(packs: Packs, submission: Make, strength: float, thousandths: int) -> None:
     assert judge(load(packs()), submission(), Signal("form.too_fast", (), strength)).reasons[0].strength == thousandths
 
@@ -106,7 +113,9 @@ def test_a_signal_that_no_file_knows_is_shown_and_weighs_nothing(packs: Packs, s
 
 
 def test_evidence_fills_the_text_and_what_is_missing_reads_as_unknown(packs: Packs, submission: Make) -> None:
-    verdict = judge(load(packs()), submission(), Signal("email.several", ("{1}{x}",)), Signal("email.role", ("unused",)))
+    verdict = judge(
+        load(packs()), submission(), Signal("email.several", ("{1}{x}",)), Signal("email.role", ("unused",))
+    )
     assert [r.text for r in verdict.reasons] == ["{1}{x} addresses, first at unknown", "A role"]
 
 
@@ -131,13 +140,18 @@ def test_without_a_signal_it_is_on_a_composite_is_not_evaluated(packs: Packs, su
     assert (verdict.composites, verdict.score) == ((), -1600)
 
 
-def test_removals_come_first_then_replacements_then_additions_whatever_the_order_in_the_file(packs: Packs, submission: Make) -> None:
-    text = RULES + """
+def test_removals_come_first_then_replacements_then_additions_whatever_the_order_in_the_file(
+    packs: Packs, submission: Make
+) -> None:
+    text = (
+        RULES
+        + """
   - {name: adds, on: [network.tor], when: "true", then: {add: {form.too_fast: hint, email.role: low}}}
   - {name: replaces, on: [network.tor], when: "true", then: {replace: {network.tor: low, form.too_fast: high}}}
   - {name: again, on: [network.tor], when: "true", then: {replace: {network.tor: hint, velocity.address: low}}}
   - {name: removes, on: [network.tor], when: 'signal("form.too_fast")', then: {remove: [form.too_fast]}}
 """
+    )
     verdict = judge(load(packs({"lead-form": text})), submission(), Signal("network.tor"), Signal("form.too_fast"))
     assert counted(verdict) == {"network.tor": 300, "form.too_fast": 300, "email.role": 700}
     assert {r.signal: r.changed_by for r in verdict.reasons} == {
@@ -154,36 +168,53 @@ def test_removals_come_first_then_replacements_then_additions_whatever_the_order
 
 
 def test_composites_see_what_detectors_reported_not_each_others_work(packs: Packs, submission: Make) -> None:
-    text = RULES + """
+    text = (
+        RULES
+        + """
   - {name: removes, on: [network.tor], when: "true", then: {remove: [network.tor]}}
   - {name: adds, on: [network.tor], when: "true", then: {add: {email.role: low}}}
   - {name: still-sees, on: [network.tor], when: 'signal("network.tor")', then: {add: {form.too_fast: low}}}
   - {name: sees-no-addition, on: [network.tor], when: 'signal("email.role")', then: {add: {network.home: high}}}
 """
+    )
     verdict = judge(load(packs({"lead-form": text})), submission(), Signal("network.tor"))
     assert counted(verdict) == {"network.tor": 0, "email.role": 700, "form.too_fast": 700}
 
 
 def test_an_addition_never_makes_a_present_finding_smaller(packs: Packs, submission: Make) -> None:
-    text = RULES + '  - {name: adds, on: [network.tor], when: "true", then: {add: {network.tor: low, form.too_fast: high}}}\n'
+    text = (
+        RULES
+        + '  - {name: adds, on: [network.tor], when: "true", then: {add: {network.tor: low, form.too_fast: high}}}\n'
+    )
     verdict = judge(load(packs({"lead-form": text})), submission(), Signal("network.tor"), Signal("form.too_fast"))
     assert counted(verdict) == {"network.tor": 2500, "form.too_fast": 2500}
 
 
 def test_a_replacement_keeps_the_strength(packs: Packs, submission: Make) -> None:
     text = RULES + '  - {name: r, on: [network.tor], when: "true", then: {replace: {network.tor: 2.0}}}\n'
-    assert counted(judge(load(packs({"lead-form": text})), submission(), Signal("network.tor", (), 0.25))) == {"network.tor": 500}
+    assert counted(judge(load(packs({"lead-form": text})), submission(), Signal("network.tor", (), 0.25))) == {
+        "network.tor": 500
+    }
 
 
 def test_a_condition_without_an_answer_changes_nothing_and_is_shown(packs: Packs, submission: Make) -> None:
-    text = RULES + "  - {name: broken, on: [network.tor], when: '1 / session.submissions == 1', then: {remove: [network.tor]}}\n"
+    text = (
+        RULES
+        + "  - {name: broken, on: [network.tor], when: '1 / session.submissions == 1', then: {remove: [network.tor]}}\n"
+    )
     verdict = judge(load(packs({"lead-form": text})), submission(), Signal("network.tor"))
     assert verdict.score == -500
     assert verdict.unavailable == (("rule broken", "INVALID_ARGUMENT: divide by zero"),)
     assert verdict.confidence == 100
 
 
-@given(st.lists(st.tuples(st.sampled_from(["network.tor", "network.home", "velocity.address", "email.role", "x.y"]), st.floats(0, 1))))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["network.tor", "network.home", "velocity.address", "email.role", "x.y"]), st.floats(0, 1)
+        )
+    )
+)
 def test_more_trust_never_lowers_quality(found: list[tuple[str, float]]) -> None:
     rules = _RULES
     obs = _OBS

@@ -104,14 +104,44 @@ CASES = [
     ("shared-address", "landing", ("velocity.address.landing", "network.mobile"), {"velocity": FEW}, False),
     ("shared-address", "landing", ("velocity.address.landing", "network.hosting"), {"velocity": CROWD}, False),
     ("in-app-browser", "landing", ("header.missing",), {"click": Click("meta", "fbclid", "d", 60)}, True),
-    ("in-app-browser", "landing", ("header.order", "bot.unusual_agent"), {"click": Click("tiktok", "ttclid", "d", 60)}, True),
-    ("in-app-browser", "landing", ("header.order", "bot.headless"), {"click": Click("tiktok", "ttclid", "d", 60)}, False),
+    (
+        "in-app-browser",
+        "landing",
+        ("header.order", "bot.unusual_agent"),
+        {"click": Click("tiktok", "ttclid", "d", 60)},
+        True,
+    ),
+    (
+        "in-app-browser",
+        "landing",
+        ("header.order", "bot.headless"),
+        {"click": Click("tiktok", "ttclid", "d", 60)},
+        False,
+    ),
     ("in-app-browser", "landing", ("header.order",), {"click": Click("google", "gclid", "d", 60)}, False),
-    ("in-app-browser", "landing", ("header.order", "network.hosting"), {"click": Click("meta", "fbclid", "d", 60)}, False),
+    (
+        "in-app-browser",
+        "landing",
+        ("header.order", "network.hosting"),
+        {"click": Click("meta", "fbclid", "d", 60)},
+        False,
+    ),
     ("company-behind-data-centre", "landing", ("network.hosting",), {"session": COOKIE}, True),
-    ("company-behind-data-centre", "landing", ("network.hosting",), {"session": Session("derived", "ab", 300, 4)}, False),
+    (
+        "company-behind-data-centre",
+        "landing",
+        ("network.hosting",),
+        {"session": Session("derived", "ab", 300, 4)},
+        False,
+    ),
     ("company-behind-data-centre", "landing", ("network.hosting", "header.order"), {"session": COOKIE}, False),
-    ("shared-address", "submission", ("velocity.address.submission", "network.company_proxy"), {"velocity": CROWD}, True),
+    (
+        "shared-address",
+        "submission",
+        ("velocity.address.submission", "network.company_proxy"),
+        {"velocity": CROWD},
+        True,
+    ),
     ("shared-address", "submission", ("velocity.address.submission",), {"velocity": CROWD}, False),
     ("quick-but-known", "submission", ("form.too_fast",), {"session": COOKIE}, True),
     ("quick-but-known", "submission", ("form.too_fast", "lead.known_contact"), {}, True),
@@ -119,7 +149,13 @@ CASES = [
     ("quick-but-known", "submission", ("form.too_fast", "lead.known_contact", "bot.http_library"), {}, False),
     ("company-behind-data-centre", "submission", ("network.hosting",), {"session": COOKIE}, True),
     ("company-behind-data-centre", "submission", ("network.hosting", "bot.headless"), {"session": COOKIE}, False),
-    ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": Session("derived", "ab", 0, 0, 1)}, True),
+    (
+        "post-without-page",
+        "submission",
+        ("token.missing", "network.hosting"),
+        {"session": Session("derived", "ab", 0, 0, 1)},
+        True,
+    ),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
 ]
@@ -127,7 +163,13 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "kind", "signals", "facts", "applies"), CASES)
 def test_each_composite(
-    landing: Make, submission: Make, name: str, kind: str, signals: tuple[str, ...], facts: dict[str, Any], applies: bool
+    landing: Make,
+    submission: Make,
+    name: str,
+    kind: str,
+    signals: tuple[str, ...],
+    facts: dict[str, Any],
+    applies: bool,
 ) -> None:
     verdict = judge((landing if kind == "landing" else submission)(**facts), *signals)
     assert (name in [applied.name for applied in verdict.composites]) is applies
