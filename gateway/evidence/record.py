@@ -32,7 +32,7 @@ from detectors.observation import (
 )
 from detectors.signal import Signal
 from gateway.model import Mode
-from gateway.stores.canonical import MAX_INTEGER, SCHEMA, Unencodable, canonical, salted_digest
+from gateway.stores.canonical import MAX_INTEGER, SCHEMA, Unencodable, canonical, clean, salted_digest
 from gateway.stores.records import Columns, Entry, Personal
 from geoip.network import Network
 from rules.verdict import Verdict
@@ -212,8 +212,8 @@ def personal_groups(obs: Observation, peer: str | None) -> tuple[dict[str, str],
 
 def _person_terms(lead: Lead) -> tuple[str, ...]:
     emails = {f"email:{value.strip().lower()}" for value in lead.values("email")}
-    phones = {"phone:" + "".join(filter(str.isdigit, value)) for value in lead.values("phone")}
-    return tuple(sorted(emails | phones))
+    digits = ("".join(filter(str.isdigit, value)) for value in lead.values("phone"))
+    return tuple(sorted(emails | {f"phone:{number}" for number in digits if number}))
 
 
 def decode(body: bytes) -> Record:
@@ -238,7 +238,8 @@ def _columns(
     verdict: Verdict,
 ) -> Columns:
     network = facts.network if isinstance(facts.network, Network) else Network()
-    words = [facts.page.path, *facts.page.campaign.values(), *[s.id for s in signals]]
+    campaign = [value for _, value in sorted(facts.page.campaign.items())]  # as it is read back
+    words = [facts.page.path, *campaign, *[s.id for s in signals]]
     words += [word for word in (network.country, network.organisation) if word]
     return Columns(
         at,
@@ -252,7 +253,7 @@ def _columns(
         source,
         network.asn,
         network.country,
-        "\n".join(words)[:_SEARCH_LIMIT].lower(),
+        clean("\n".join(words).lower()[:_SEARCH_LIMIT]),
     )
 
 

@@ -49,17 +49,18 @@ def canonical(value: object) -> bytes:
 
 def _resorted(value: object) -> object:
     if isinstance(value, str):
-        return _clean(value)
+        return clean(value)
     if isinstance(value, dict):
-        items = ((_clean(str(key)), _resorted(item)) for key, item in value.items())
+        items = ((clean(str(key)), _resorted(item)) for key, item in value.items())
         return dict(sorted(items, key=lambda item: item[0].encode("utf-16-be")))
     if isinstance(value, list | tuple):
         return [_resorted(item) for item in value]
     return value
 
 
-def _clean(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", text)
+def clean(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot carry, as U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def check_plain(value: object) -> None:
@@ -136,6 +137,7 @@ __all__ = [
     "canonical",
     "chained",
     "check_plain",
+    "clean",
     "digest",
     "event_parts",
     "salted_digest",
