@@ -89,15 +89,43 @@ async def test_final_answer_instead_of_continue_ends_the_connection(serve):
 
 
 async def test_rest_of_an_unread_body_is_not_read_as_a_request(serve):
-    served = await serve(hello)
+    async def handler(exchange):
+        await exchange.respond(200, exchange.target)
+
+    served = await serve(handler)
     inner = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
     reader, writer = await served.open()
-    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(inner))
-    await reader.readuntil(b"hello")
-    writer.write(inner + GET)
+    writer.write(b"POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(inner))
+    await reader.readuntil(b"/first")
+    writer.write(inner + GET.replace(b"/", b"/next", 1))
     writer.write_eof()
-    assert (await asyncio.wait_for(reader.read(), 5)).count(b"HTTP/1.1 200") == 1
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert answer.endswith(b"/next")
     writer.close()
+
+
+async def test_complete_body_of_a_lost_client_can_still_be_read(serve):
+    """A submission that arrived whole is kept, even if nobody waits for the thanks."""
+    gone = asyncio.Event()
+    outcome = asyncio.get_running_loop().create_future()
+
+    async def handler(exchange):
+        exchange.on_gone = gone.set
+        await gone.wait()
+        outcome.set_result(await exchange.read(100))
+        await exchange.respond(200, b"thanks")
+
+    served = await serve(handler)
+    _, writer = await served.open()
+    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nlead")
+    await writer.drain()
+    while not served.listener.in_flight:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+    assert await asyncio.wait_for(outcome, 5) == b"lead"
 
 
 async def test_early_answer_to_a_huge_body_reaches_a_client_that_sends_on(serve):

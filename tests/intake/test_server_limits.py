@@ -178,7 +178,9 @@ async def test_connections_per_address(serve):
     for _, writer in open_ones:
         writer.close()
     await until(lambda: served.listener.connections == 0)
+    _, writer = await served.open()
     assert (await served.talk(GET)).startswith(b"HTTP/1.1 200 ")
+    writer.close()
 
 
 async def test_trusted_proxies_are_not_counted_per_address(serve):
