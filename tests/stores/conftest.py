@@ -1,0 +1,120 @@
+"""Backends of the system of record, one suite for all, and what is put into them.
+
+A backend is a function (place, keys, writer, clock, **settings) -> opened store.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
+from detectors.signal import Signal
+from gateway.evidence.record import build
+from gateway.model import Mode, new_id
+from gateway.stores.keys import KeyRing
+from gateway.stores.leads import NewLead
+from gateway.stores.sqlite import SqliteSettings, SqliteStore
+from geoip.network import Network
+from rules.verdict import Decision, Ivt, Verdict
+
+NOW = 1_760_000_000_000_000
+
+
+def open_sqlite(place, keys, writer, clock, **settings):
+    return SqliteStore.open(
+        place / "leadgate.db", keys, writer=writer, clock=clock, settings=SqliteSettings(**settings)
+    )
+
+
+BACKENDS = {"sqlite": open_sqlite}
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def keys():
+    return KeyRing.ephemeral()
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+async def open_store(request, tmp_path, keys, clock):
+    """Opens stores at one place; closes them at the end."""
+    opened = []
+
+    def open_(writer="gateway-0", **settings):
+        store = BACKENDS[request.param](tmp_path, keys, writer, clock, **settings)
+        opened.append(store)
+        return store
+
+    yield open_
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(open_store):
+    return open_store()
+
+
+def new_lead(**changes):
+    values = {
+        "id": new_id(),
+        "site": "acme",
+        "form": "quote",
+        "received_at": NOW,
+        "head": b"POST /lead HTTP/1.1\r\nHost: acme\r\n\r\n",
+        "peer": "203.0.113.5:4711",
+        "client": "203.0.113.5",
+        "content_type": "application/x-www-form-urlencoded",
+        "origin": "http://127.0.0.1:9000",
+        "success": b'{"status":[200]}',
+    }
+    return NewLead(**(values | changes))
+
+
+def new_entry(id=None, *, decision=Decision.ACCEPT, ivt=Ivt.VALID, source="live", signals=(), at=NOW, **changes):
+    values = {
+        "kind": Kind.LANDING,
+        "site": "acme",
+        "at": at,
+        "page": Page("www.acme.example", "/offer", {"utm_campaign": "Autumn"}),
+        "client": Client("203.0.113.5", 4711),
+        "request": Request("GET", "/offer", (("Host", "www.acme.example"),)),
+        "network": Network(64500, "Example Net", "DE"),
+        "velocity": Unavailable("not counted"),
+    }
+    verdict = Verdict(decision, 91, 80, ivt, None, 0, "threshold", (), (), (), (), "")
+    return build(
+        Observation(**(values | changes)),
+        id=id or new_id(),
+        mode=Mode.MONITOR,
+        recorded_at=at,
+        signals=[Signal(name) for name in signals],
+        verdict=verdict,
+        generation="0" * 64,
+        source=source,
+        peer="203.0.113.5:4711",
+    )
+
+
+@pytest.fixture
+def make_lead():
+    return new_lead
+
+
+@pytest.fixture
+def make_entry():
+    return new_entry
