@@ -87,9 +87,9 @@ class Exchange:
     async def read(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes; asks for it with `100 Continue` when the visitor waits for that.
 
-        A `Content-Length` above the limit is refused before anything is read (and before `100 Continue` is sent: a handler that
-        goes on with `chunks` has to `inform`). The memory is counted until the exchange ends. Raises BodyTooLarge (with what was received; the rest stays readable
-        through `chunks`), NoRoom, BodyTimeout, BodyMalformed, ClientGone.
+        A `Content-Length` above the limit is refused before anything is read (and before `100 Continue` is sent: a handler
+        that goes on with `chunks` has to `inform`). The memory is counted until the exchange ends. Raises BodyTooLarge (with
+        what was received; the rest stays readable through `chunks`), NoRoom, BodyTimeout, BodyMalformed, ClientGone.
         """
         body = self._connection.body_of(self)
         if body is None:
