@@ -27,8 +27,8 @@ class Head:
         """
         keep = self.version == (1, 1)
         for name, value in self.headers:
-            kind, lower = names.classify(name)
-            if kind == names.PLAIN:
+            kind, lower = names.known(name) or names.classify(name)
+            if not kind:
                 continue
             if kind == names.LENGTH:
                 self.length = int(value)  # llhttp has checked digits, range and that there is one

@@ -21,12 +21,10 @@ class OriginConnection(asyncio.Protocol):
     """Protocol and llhttp callbacks in one object. One task reads answers; another may write a request body meanwhile."""
 
     __slots__ = (
-        "_chunks", "_complete", "_drainer", "_for_head",  "_head_size",  "_loop", "_overhead", "_parser", "_raw",
-        "_reading_paused", "_refusal", "_settings", "_stale_parser", "_transport", "_waiter", "_wants_upgrade", "_writing_paused", "buffered",
-        "closed", "eof", "failure", "head",
-        "head_done", "idle_since", "informs", "informs_seen", "keepalive", "on_lost",
-        "persists",
-        "read_deadline", "reused", "sent", "touched", "unexpected", "write_deadline",
+        "_chunks", "_complete", "_drainer", "_fields", "_for_head", "_loop", "_overhead", "_parser", "_raw", "_reading_paused", "_refusal",
+        "_settings", "_stale_parser", "_transport", "_waiter", "_wants_upgrade", "_writing_paused", "buffered", "closed", "eof", "failure",
+        "head", "head_done", "idle_since", "informs", "informs_seen", "keepalive", "on_lost", "persists", "read_deadline", "reused", "sent",
+        "touched", "unexpected", "write_deadline",
     )  # fmt: skip
 
     def __init__(self, settings: UpstreamSettings) -> None:
@@ -46,7 +44,7 @@ class OriginConnection(asyncio.Protocol):
         self._complete = True
         self._for_head = False
         self._wants_upgrade = False
-        self._head_size = 0
+        self._fields: list[tuple[bytes, bytes]] = []
         self._overhead = 0
         self._chunks: deque[bytes] = deque()
         self.buffered = 0  # body bytes received and not yet taken
@@ -278,21 +276,15 @@ class OriginConnection(asyncio.Protocol):
         if self._complete:
             self.unexpected = True
         else:
-            self.head = Head()
-            self._head_size = 0
+            self.head = head = Head()
+            self._fields = head.headers
 
     def on_status(self, reason: bytes) -> None:
         if not self._complete:
             self.head.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head_done:
-            return  # trailers, or rubbish behind the answer
-        headers = self.head.headers
-        headers.append((name, value))
-        self._head_size += len(name) + len(value) + 4
-        if self._head_size > self._settings.max_head or len(headers) > self._settings.max_fields:
-            raise self._refuse("the origin's answer has too many or too long header fields")
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._complete:
@@ -300,6 +292,13 @@ class OriginConnection(asyncio.Protocol):
         head = self.head
         parser = self._parser
         head.status = status = parser.get_status_code()
+        self._fields = []  # trailers, or rubbish behind the answer: not looked at
+        if len(head.headers) > self._settings.max_fields or (
+            # Counted only where the bytes received make it possible: they may hold a piece of the body.
+            self._overhead > self._settings.max_head
+            and sum(len(name) + len(value) + 4 for name, value in head.headers) > self._settings.max_head
+        ):
+            raise self._refuse("the origin's answer has too many or too long header fields")
         version = parser.get_http_version()
         if version != "1.1":
             if version != "1.0":

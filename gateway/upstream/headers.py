@@ -14,7 +14,8 @@ from gateway.upstream import names
 
 Fields = Sequence[tuple[bytes, bytes]]
 
-VIA_NAME: Final = b"leadgate"
+# By the version of the message as received; the pseudonym stands for our host name (RFC 9110 §7.6.3).
+VIA: Final = {(1, 0): b"Via: 1.0 leadgate", (1, 1): b"Via: 1.1 leadgate"}
 
 REQUEST_DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
     ("Connection", "removed, with every field it names except Host (RFC 9110 §7.6.1); `Upgrade` for a WebSocket"),
@@ -69,39 +70,40 @@ class Forwarded:
     trusted: bool = False  # the peer is a configured trusted proxy
 
 
-def _node(address: str) -> bytes:
-    """RFC 7239 §6: IPv6 in brackets and quotes; a zone id is of no use to others."""
-    address = address.partition("%")[0]
-    return f'"[{address}]"'.encode() if ":" in address else address.encode("ascii", "replace")
-
-
 def _quoted(value: bytes) -> bytes:
+    if b"\\" not in value and b'"' not in value:
+        return b'"' + value + b'"'
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def _forwarding_lines(forwarded: Forwarded, kept: dict[int, list[bytes]]) -> list[bytes]:
     """Our forwarding fields, for `kept` what a trusted peer claimed (kind -> values in order)."""
-    peer = forwarded.peer.partition("%")[0].encode("ascii", "replace")
+    peer = forwarded.peer.partition("%")[0].encode("ascii", "replace")  # a zone id is of no use to others
     proto = forwarded.proto.encode()
-    element = b"for=" + _node(forwarded.peer)
+    element = b'for="[%b]"' % peer if b":" in peer else b"for=" + peer  # RFC 7239 §6
     if forwarded.host is not None:
         element += b";host=" + _quoted(forwarded.host)
     element += b";proto=" + proto
-    lines = [
-        b"X-Forwarded-For: " + b", ".join([*kept.get(names.FORWARDED_FOR, ()), peer]) + b"\r\n",
-        b"Forwarded: " + b", ".join([*kept.get(names.FORWARDED, ()), element]) + b"\r\n",
-    ]
+    if not kept:
+        lines = [b"X-Forwarded-For: " + peer, b"Forwarded: " + element]
+    else:
+        lines = [
+            b"X-Forwarded-For: " + b", ".join([*kept.get(names.FORWARDED_FOR, ()), peer]),
+            b"Forwarded: " + b", ".join([*kept.get(names.FORWARDED, ()), element]),
+        ]
     if names.FORWARDED_PROTO not in kept:
-        lines.append(b"X-Forwarded-Proto: " + proto + b"\r\n")
+        lines.append(b"X-Forwarded-Proto: " + proto)
     if names.FORWARDED_HOST not in kept and forwarded.host is not None:
-        lines.append(b"X-Forwarded-Host: " + forwarded.host + b"\r\n")
+        lines.append(b"X-Forwarded-Host: " + forwarded.host)
     return lines
 
 
-def _checked(parts: list[bytes], lines: int) -> bytes:
-    """Join a head; a stray line break or NUL would let one message become two, so it ends here with ValueError."""
-    head = b"".join(parts)
-    if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+def _joined(lines: list[bytes]) -> bytes:
+    """A head of its lines; a stray line break or NUL would let one message become two, so it ends here with ValueError."""
+    lines += (b"", b"")
+    head = b"\r\n".join(lines)
+    ends = len(lines) - 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise ValueError("a header field holds a line break or NUL")
     return head
 
@@ -109,13 +111,13 @@ def _checked(parts: list[bytes], lines: int) -> bytes:
 _EVERYDAY_CONNECTION: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"keep-alive, upgrade"))
 
 
-def _named(headers: Fields) -> frozenset[bytes]:
-    """Names that any Connection field lists, in lower case; empty for the everyday values."""
+def _named(headers: Fields, *, websocket: bool) -> frozenset[bytes]:
+    """Names that any Connection field lists, in lower case, but for those that stay whatever it says."""
     found: frozenset[bytes] = frozenset()
     for name, value in headers:
-        if names.classify(name)[0] == names.CONNECTION and value.lower() not in _EVERYDAY_CONNECTION:
+        if names.classify(name)[0] == names.CONNECTION:
             found |= names.options(value)
-    return found - {b"host"}
+    return found - ({b"host", b"upgrade", b"connection"} if websocket else {b"host", b"connection"})
 
 
 def request_head(
@@ -132,6 +134,7 @@ def request_head(
     websocket: bool = False,
     keep_expect: bool = False,
     identity: bool = False,
+    _named_known: bool = False,
 ) -> bytes:
     """The head as the origin gets it, up to and with the empty line; always HTTP/1.1.
 
@@ -141,17 +144,26 @@ def request_head(
     """
     if b" " in target or not target:
         raise ValueError("a request target is empty or holds a space")
-    out = [method.encode("ascii"), b" ", target, b" HTTP/1.1\r\n"]
-    put = out.extend
-    lines = 2
-    named = _named(headers)
+    out = [method.encode("ascii") + b" " + target + b" HTTP/1.1"]
+    put = out.append
     kept: dict[int, list[bytes]] = {}
     framed = not chunked and content_length is None
     asked = False
+    plain = not strip_names and not identity
     switched: set[int] = set()
     for name, value in headers:
-        kind, lower = names.classify(name)
-        if lower in strip_names or (lower in named and not (websocket and kind == names.UPGRADE)):
+        kind, lower = names.known(name) or names.classify(name)
+        if not kind and plain:
+            put(name + b": " + value)
+            continue
+        if kind == names.CONNECTION and not _named_known and value.lower() not in _EVERYDAY_CONNECTION:
+            # Rare: it names other fields. Once more, without them.
+            return request_head(
+                method, target, headers, version=version, forwarded=forwarded, add=add,
+                strip_names=strip_names | _named(headers, websocket=websocket), content_length=content_length, chunked=chunked,
+                websocket=websocket, keep_expect=keep_expect, identity=identity, _named_known=True,
+            )  # fmt: skip
+        if lower in strip_names:
             continue
         if kind == names.PLAIN or kind == names.HOST:
             if identity and lower == b"accept-encoding":
@@ -179,20 +191,16 @@ def request_head(
                 continue
         elif kind != names.PROXY_RESPONSE:
             continue
-        put((name, b": ", value, b"\r\n"))
-        lines += 1
+        put(name + b": " + value)
     if identity and not asked:
-        put((b"Accept-Encoding: identity\r\n",))
-        lines += 1
+        put(b"Accept-Encoding: identity")
     if not framed:
-        put((b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % (content_length or 0),))
-        lines += 1
-    ours = _forwarding_lines(forwarded, kept)
-    put((b"Via: %d.%d %b\r\n" % (*version, VIA_NAME), *ours))
+        put(b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % (content_length or 0))
+    put(VIA[version])
+    out += _forwarding_lines(forwarded, kept)
     for name, value in add:
-        put((name, b": ", value, b"\r\n"))
-    put((b"\r\n",))
-    return _checked(out, lines + 1 + len(ours) + len(add))
+        put(name + b": " + value)
+    return _joined(out)
 
 
 def response_head(
@@ -207,20 +215,27 @@ def response_head(
     add: Fields = (),
     strip_names: frozenset[bytes] = frozenset(),
     websocket: bool = False,
+    _named_known: bool = False,
 ) -> bytes:
     """The head as the visitor gets it, up to and with the empty line; always HTTP/1.1.
 
     `version` is the origin's; `connection` the value of our own Connection field; framing as in `request_head`: with
     neither the answer has no body, or ends with the connection.
     """
-    out = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
-    put = out.extend
-    lines = 2
-    named = _named(headers)
+    out = [b"HTTP/1.1 %d %b" % (status, reason)]
+    put = out.append
     framed = not chunked and content_length is None
     for name, value in headers:
-        kind, lower = names.classify(name)
-        if lower in strip_names or (lower in named and not (websocket and kind == names.UPGRADE)):
+        kind, lower = names.known(name) or names.classify(name)
+        if not kind and not strip_names:
+            put(name + b": " + value)
+            continue
+        if kind == names.CONNECTION and not _named_known and value.lower() not in _EVERYDAY_CONNECTION:
+            return response_head(
+                status, reason, headers, version=version, content_length=content_length, chunked=chunked, connection=connection,
+                add=add, strip_names=strip_names | _named(headers, websocket=websocket), websocket=websocket, _named_known=True,
+            )  # fmt: skip
+        if lower in strip_names:
             continue
         if kind == names.LENGTH or kind == names.ENCODING:
             if framed or (kind == names.LENGTH) is chunked:
@@ -236,16 +251,12 @@ def response_head(
                 continue
         elif kind == names.HOP or kind == names.PROXY_RESPONSE:
             continue
-        put((name, b": ", value, b"\r\n"))
-        lines += 1
+        put(name + b": " + value)
     if not framed:
-        put((b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % (content_length or 0),))
-        lines += 1
+        put(b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % (content_length or 0))
     if connection is not None:
-        put((b"Connection: ", connection, b"\r\n"))
-        lines += 1
-    put((b"Via: %d.%d %b\r\n" % (*version, VIA_NAME),))
+        put(b"Connection: " + connection)
+    put(VIA[version])
     for name, value in add:
-        put((name, b": ", value, b"\r\n"))
-    put((b"\r\n",))
-    return _checked(out, lines + 1 + len(add))
+        put(name + b": " + value)
+    return _joined(out)

@@ -44,8 +44,12 @@ SPECIAL: Final[dict[bytes, int]] = {
 }
 
 # Names recur: a look-up costs a tenth of lowering and comparing. Emptied when full, so that invented names cannot grow it.
+# Loops over fields ask `known` first and `classify` only for what is not there.
 _CACHE_LIMIT: Final = 2048
 _cache: dict[bytes, tuple[int, bytes]] = {}
+
+
+known: Final = _cache.get
 
 
 def _kind_of(lower: bytes) -> int:
