@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Self
 
 from detectors.data_files import load
@@ -27,7 +27,12 @@ class Operator:
 
     def confirms(self, host: str) -> bool:
         """Is `host` (lower case, no final dot) a name that the operator documents for its crawlers?"""
-        return any(re.match(translate("*" + pattern if pattern[0] == "." else pattern), host) for pattern in self.dns)
+        return any(_host_pattern(pattern).match(host) for pattern in self.dns)
+
+
+@cache
+def _host_pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate("*" + pattern if pattern[0] == "." else pattern))
 
 
 class Crawlers:

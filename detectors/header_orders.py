@@ -30,6 +30,14 @@ class Misplaced(NamedTuple):
     after: str
 
 
+class Findings(NamedTuple):
+    """`misplaced`: the first header out of order; `misspelled`: the first in a spelling the browser never uses
+    ("Sec-Ch-Ua")."""
+
+    misplaced: Misplaced | None
+    misspelled: str | None
+
+
 class HeaderOrders:
     """Immutable; answers are pure functions of names, the last ones remembered."""
 
@@ -41,8 +49,8 @@ class HeaderOrders:
             for situation in ("get", "post", "script")
         }
         self._spelling = {family: frozenset(rows["names"]) for family, rows in table.items()}
-        self.misplaced = lru_cache(maxsize=4096)(self._misplaced)
-        self.misspelled = lru_cache(maxsize=4096)(self._misspelled)
+        self.check = lru_cache(maxsize=4096)(self._check)
+        """`check(family, situation, names) -> Findings`, see `_check`; remembers the last 4,096."""
 
     @classmethod
     def builtin(cls) -> Self:
@@ -52,28 +60,24 @@ class HeaderOrders:
         """Is this version of the browser held to the table?"""
         return family in self._spelling and major >= _OLDEST[family]
 
-    def _misplaced(self, family: str, situation: str, names: tuple[str, ...]) -> Misplaced | None:
-        """The first header out of place in the recorded order that fits longest; None where one fits whole.
+    def _check(self, family: str, situation: str, names: tuple[str, ...]) -> Findings:
+        """situation: get (a page is opened), post (a form is posted as a page), script. names: in received order and
+        spelling.
 
-        situation: get (a page is opened), post (a form is posted as a page), script. names: lower case, in received
-        order; headers that the table does not know may stand anywhere.
+        Headers that the table does not know may stand anywhere. What is misplaced is said of the recorded order that
+        fits longest.
         """
+        known = self._spelling[family]
+        misspelled = next((name for name in names if name not in known and name.lower() in _SPELLED), None)
+        lower = [name.lower() for name in names]
         best: tuple[int, Misplaced] | None = None
         for sequence in self._sequences[family, situation]:
-            wrong = _first_wrong(sequence, names)
+            wrong = _first_wrong(sequence, lower)
             if wrong is None:
-                return None
+                return Findings(None, misspelled)
             if best is None or wrong[0] > best[0]:
                 best = wrong
-        return best[1] if best else None
-
-    def _misspelled(self, family: str, names: tuple[str, ...]) -> str | None:
-        """The first header name in a spelling that the browser never uses ("Sec-Ch-Ua"); None where there is none."""
-        known = self._spelling[family]
-        for name in names:
-            if name not in known and name.lower() in _SPELLED:
-                return name
-        return None
+        return Findings(best[1] if best else None, misspelled)
 
 
 def _first_wrong(sequence: Mapping[str, int], names: Sequence[str]) -> tuple[int, Misplaced] | None:

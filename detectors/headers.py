@@ -116,14 +116,11 @@ def _library(obs: Observation) -> Iterator[Signal]:
 
 
 def _order(request: Request, browser: Browser, ref: Reference) -> Iterator[Signal]:
-    spelled = tuple([name for name, _ in request.headers])
-    names = tuple([name.lower() for name in spelled])
     page = "upgrade-insecure-requests" in request.first
     situation = "script" if not page else "post" if request.method == "POST" else "get"
-    misplaced = ref.orders.misplaced(browser.family, situation, names)
+    misplaced, misspelled = ref.orders.check(browser.family, situation, tuple([name for name, _ in request.headers]))
     if misplaced is not None:
         yield Signal("header.order", (misplaced.name, misplaced.after))
-    misspelled = ref.orders.misspelled(browser.family, spelled)
     if misspelled is not None:
         yield Signal("header.case", (misspelled,))
 

@@ -20,7 +20,9 @@ from detectors.signal import Signal
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
-_HOST = re.compile(r"(?:https?|android-app|ios-app)://([^/?#\s@]{1,253})", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:https?|android-app|ios-app)://(\[[0-9a-f:.]{2,45}\]|[^/?#\s@:]{1,253})(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
+)
 _SPAM = re.compile(
     r"bot-?traffic|traffic-?(?:bot|4free|generator|paradise|cash)|(?:free|get|buy|best|cheap|your)-?(?:seo|traffic|visitors|backlinks)|"
     r"(?:share|social)-?buttons?|buttons?-for-|law-enforcement-|(?:website|seo)-(?:traffic|visitors|promotion|services)|"
@@ -32,19 +34,19 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     value = obs.request.header("referer")
     if not value:
         return
-    host = _host(value[:512])
-    if host is None:
+    finding = _finding(value[:512])
+    if finding == "malformed":
         if claimed(obs.request.header("user-agent") or "").family:  # apps and old phones send what they like
             yield Signal("referrer.malformed")
-    elif _spam(host):
-        yield Signal("referrer.spam", (host,))
-
-
-def _host(value: str) -> str | None:
-    found = _HOST.match(value)
-    return found[1].lower() if found else None
+    elif finding is not None:
+        yield Signal("referrer.spam", (finding,))
 
 
 @lru_cache(maxsize=4096)
-def _spam(host: str) -> bool:
-    return _SPAM.search(host) is not None
+def _finding(value: str) -> str | None:
+    """ "malformed", the host name that sells traffic, or None."""
+    found = _HOST.match(value)
+    if found is None:
+        return "malformed"
+    host = found[1].lower()
+    return host if _SPAM.search(host) else None

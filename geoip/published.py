@@ -42,6 +42,9 @@ _IPORIGIN_CRAWLERS = {
     "Meta": "meta",
     "PerplexityBot": "perplexity",
 }
+_IPORIGIN_CARRIERS = frozenset({"Cogent"})
+"""Carriers that the package counts as hosting; households of a dozen small access providers stand in their ranges."""
+
 _IPORIGIN_RELAYS = frozenset({"Apple Private Relay"})
 
 _LISTS = {
@@ -163,11 +166,15 @@ def _iporigin() -> Iterator[LabelledRange]:
         (V4_BITS, data.v4_starts, data.v4_ends, data.v4_labels),
         (V6_BITS, data.v6_starts, data.v6_ends, data.v6_labels),
     ):
-        for first, last, label in zip(starts, ends, ids, strict=True):
-            yield LabelledRange(bits, first, last, labels[label])
+        for first, last, number in zip(starts, ends, ids, strict=True):
+            label = labels[number]
+            if label is not None:
+                yield LabelledRange(bits, first, last, label)
 
 
-def _iporigin_label(provider: str, kind: str) -> str:
+def _iporigin_label(provider: str, kind: str) -> str | None:
+    if provider in _IPORIGIN_CARRIERS:
+        return None
     if kind == "bot":
         return f"crawler:{_IPORIGIN_CRAWLERS.get(provider, provider.lower().replace(' ', '-'))}"
     if provider in _IPORIGIN_RELAYS:

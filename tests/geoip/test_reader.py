@@ -69,6 +69,10 @@ def test_damaged_list_entries_stay_out() -> None:
     assert not any("bytespider" in entry.label for entry in public)
 
 
+def test_carriers_are_not_hosting() -> None:
+    assert not any("Cogent" in entry.label for entry in builtin())
+
+
 def test_cache_is_bounded() -> None:
     small = NetworkReader(ranges=[LabelledRange(V4_BITS, 0, 9, "vpn:x")], cache_size=4)
     for last in range(20):
