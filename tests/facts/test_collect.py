@@ -1,0 +1,226 @@
+"""Arrivals become observations: what is counted, what is sealed, and what cannot be had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from detectors.observation import Client, Kind, Lead, Page, Request, ReverseName, Session, Unavailable, Velocity
+from gateway.facts.arrival import Arrival
+from gateway.facts.collect import Collector, browser_of, places
+from gateway.intake.clicks import FoundClick
+from gateway.intake.render_token import TokenReading
+from gateway.model import new_id
+from gateway.stores.memory import MemoryState
+from geoip.network import Network
+
+START = 1_780_000_000_000_000
+SECOND = 1_000_000
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/155.0.0.0 Safari/537.36"
+)
+
+
+def request(agent: str = CHROME, language: str = "en-GB") -> Request:
+    return Request("GET", "/offer", (("Host", "acme.example"), ("User-Agent", agent), ("Accept-Language", language)))
+
+
+def arrival(**changes: Any) -> Arrival:
+    given: dict[str, Any] = {
+        "id": new_id(),
+        "kind": Kind.LANDING,
+        "site": "acme",
+        "at": START,
+        "client": Client("198.51.100.7", 4711),
+        "request": request(),
+        "page": Page("acme.example", "/offer"),
+    }
+    return Arrival(**(given | changes))
+
+
+class Facts:
+    """A collector on a state of its own, with a network of AS 64500 and a name service that is counted."""
+
+    def __init__(self, wants_reverse: bool = False, network: Network | Unavailable | None = None) -> None:
+        self.asked: list[str] = []
+
+        async def reverse(address: str) -> ReverseName:
+            self.asked.append(address)
+            return ReverseName("crawl.example", True)
+
+        found = Network(64500, "Example ISP", "GB") if network is None else network
+        self.gather = Collector(b"k" * 32, MemoryState(), lambda _: found, reverse, lambda *_: wants_reverse).gather
+
+
+def counts(velocity: Velocity | Unavailable) -> dict[str, tuple[int, int]]:
+    assert isinstance(velocity, Velocity)
+    return {key: (c.count, c.distinct) for key, c in velocity.counts.items() if key.endswith("/60")}
+
+
+async def test_counts_rise_with_each_event_and_tell_browsers_apart() -> None:
+    facts = Facts()
+    await facts.gather(arrival())
+    await facts.gather(arrival(request=request("other browser")))
+    found = counts((await facts.gather(arrival())).velocity)
+    assert found["address/60"] == (3, 2)
+    assert found["prefix/60"] == (3, 2)
+    assert found["network/60"] == (3, 2)
+    assert found["browser/60"] == (2, 1)  # distinct addresses, for a browser
+
+
+async def test_landings_and_submissions_and_sites_are_counted_apart() -> None:
+    facts = Facts()
+    await facts.gather(arrival())
+    await facts.gather(arrival(site="other"))
+    submitted = await facts.gather(arrival(kind=Kind.SUBMISSION, lead=Lead("quote", ())))
+    assert counts(submitted.velocity)["address/60"] == (1, 1)
+
+
+async def test_an_unknown_address_makes_address_facts_unavailable_not_suspicious() -> None:
+    facts = Facts(wants_reverse=True)
+    unknown = Unavailable("client address: a proxy nobody trusts")
+    for _ in range(40):
+        found = await facts.gather(arrival(client=unknown))
+    assert found.network == unknown
+    assert found.session == unknown
+    assert not {"address/60", "prefix/60", "network/60", "browser/60"} & counts(found.velocity).keys()
+    assert facts.asked == []
+
+
+async def test_a_derived_session_counts_landings_and_sees_them_at_the_submission() -> None:
+    facts = Facts()
+    await facts.gather(arrival())
+    await facts.gather(arrival(at=START + 5 * SECOND))
+    found = await facts.gather(arrival(at=START + 60 * SECOND, kind=Kind.SUBMISSION, lead=Lead("quote", ())))
+    assert isinstance(found.session, Session)
+    assert (found.session.kind, found.session.landings, found.session.submissions) == ("derived", 2, 1)
+    assert found.session.age_s == 60
+
+
+async def test_a_derived_session_ends_with_the_day_and_differs_by_site() -> None:
+    facts = Facts()
+    one = (await facts.gather(arrival())).session
+    next_day = (await facts.gather(arrival(at=START + 86_400 * SECOND))).session
+    elsewhere = (await facts.gather(arrival(site="other"))).session
+    assert isinstance(one, Session) and isinstance(next_day, Session) and isinstance(elsewhere, Session)
+    assert len({one.id, next_day.id, elsewhere.id}) == 3
+
+
+async def test_a_cookie_session_is_as_old_as_its_cookie_and_never_the_cookie_itself() -> None:
+    found = (await Facts().gather(arrival(session_mode="cookie", cookie=("a" * 32, START - 90 * SECOND)))).session
+    assert isinstance(found, Session)
+    assert (found.kind, found.age_s, found.landings) == ("cookie", 90, 1)
+    assert "a" * 32 not in found.id
+
+
+async def test_sessions_can_be_off() -> None:
+    assert (await Facts().gather(arrival(session_mode="off"))).session is None
+
+
+async def test_a_click_id_is_sealed_where_it_was_first_seen() -> None:
+    facts = Facts()
+    click = FoundClick("google", "gclid", "Cj0KCQ-example", 1, 14)
+    first = (await facts.gather(arrival(click=click))).click
+    again = (await facts.gather(arrival(click=click, at=START + 3 * SECOND))).click
+    other = await facts.gather(
+        arrival(click=click, at=START + 9 * SECOND, client=Client("203.0.113.9"), request=request("another"))
+    )
+    assert first is not None and not isinstance(first, Unavailable) and first.seen == 1 and first.same_network is None
+    assert again is not None and not isinstance(again, Unavailable)
+    assert (again.seen, again.first_seen_s, again.same_network, again.same_browser) == (2, 3, True, True)
+    assert other.click is not None and not isinstance(other.click, Unavailable)
+    assert (other.click.seen, other.click.same_network, other.click.same_browser) == (3, False, False)
+    assert "Cj0KCQ" not in first.digest
+
+
+def submission(body: bytes = b"b" * 16, **changes: Any) -> Arrival:
+    token = TokenReading("valid", None, START - 8 * SECOND, "00112233445566ff", 8000)
+    given: dict[str, Any] = {
+        "kind": Kind.SUBMISSION,
+        "lead": Lead("quote", ()),
+        "token": token,
+        "content": body,
+        "form": "quote",
+    }
+    return arrival(**(given | changes))
+
+
+async def test_a_token_used_again_tells_body_session_and_network_apart() -> None:
+    facts = Facts()
+    first = (await facts.gather(submission())).token
+    retry = (await facts.gather(submission())).token
+    back_button = (await facts.gather(submission(b"c" * 16))).token
+    stolen = (await facts.gather(submission(b"d" * 16, client=Client("203.0.113.9")))).token
+    assert first is not None and not isinstance(first, Unavailable)
+    assert (first.state, first.age_ms, first.uses, first.same_body) == ("valid", 8000, 1, None)
+    for found, expected in (
+        (retry, (2, True, True, True)),
+        (back_button, (3, False, True, True)),
+        (stolen, (4, False, False, False)),
+    ):
+        assert found is not None and not isinstance(found, Unavailable)
+        assert (found.uses, found.same_body, found.same_session, found.same_network) == expected
+
+
+async def test_where_the_network_is_unknown_a_token_says_so() -> None:
+    facts = Facts()
+    unknown = Unavailable("client address: unknown")
+    await facts.gather(submission(client=unknown))
+    found = (await facts.gather(submission(client=unknown))).token
+    assert found is not None and not isinstance(found, Unavailable)
+    assert (found.same_session, found.same_network) == (None, None)
+
+
+async def test_bodies_and_contacts_seen_before_are_told_apart() -> None:
+    facts = Facts()
+    contacts = (("email", "ada@example.com"), ("phone", "+441632960961"))
+    await facts.gather(submission(contacts=contacts))
+    same = (await facts.gather(submission(contacts=contacts, at=START + 60 * SECOND))).duplicate
+    other_text = (
+        await facts.gather(submission(b"e" * 16, contacts=contacts[:1], at=START + 3 * 86_400 * SECOND))
+    ).duplicate
+    assert same is not None and not isinstance(same, Unavailable)
+    assert (same.body_seen, same.contact_seen, same.contact_days) == (2, 2, 0)
+    assert other_text is not None and not isinstance(other_text, Unavailable)
+    assert (other_text.body_seen, other_text.contact_seen, other_text.contact_days) == (1, 3, 3)
+
+
+async def test_reverse_dns_is_asked_only_where_it_is_wanted() -> None:
+    facts = Facts(wants_reverse=True)
+    assert (await facts.gather(arrival())).reverse == ReverseName("crawl.example", True)
+    assert facts.asked == ["198.51.100.7"]
+    quiet = Facts()
+    assert (await quiet.gather(arrival())).reverse is None
+    assert quiet.asked == []
+
+
+async def test_hot_state_never_holds_an_address_or_a_contact() -> None:
+    state = MemoryState()
+    collector = Collector(b"k" * 32, state, lambda _: Network(), _no_reverse, lambda *_: False)
+    await collector.gather(submission(contacts=(("email", "ada@example.com"),)))
+    held = repr(vars(state))
+    assert "ada@" not in held and "198.51.100.7" not in held
+
+
+async def _no_reverse(_: str) -> Unavailable:
+    return Unavailable("not asked")
+
+
+@pytest.mark.parametrize(
+    ("address", "unit", "neighbourhood"),
+    [
+        ("203.0.113.77", "203.0.113.77", "203.0.113"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+    ],
+)
+def test_what_counts_as_one_address(address: str, unit: str, neighbourhood: str) -> None:
+    assert places(address) == (unit, neighbourhood)
+
+
+def test_a_browser_is_known_by_agent_language_and_platform_not_by_header_order() -> None:
+    one = Request("GET", "/", (("User-Agent", "a"), ("Accept-Language", "de"), ("sec-ch-ua-platform", "Linux")))
+    other = Request(
+        "POST", "/x", (("sec-ch-ua-platform", "Linux"), ("accept-language", "de"), ("user-agent", "a"), ("Origin", "o"))
+    )
+    assert browser_of(one) == browser_of(other) != browser_of(Request("GET", "/", (("User-Agent", "a"),)))

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from gateway import log as logging
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("lead from ada.lovelace+solar@example.co.uk refused", "lead from [e-mail] refused"),
+        ("peer 203.0.113.77:4711", "peer 203.0.113.x:4711"),
+        ("add 10.0.0.0/8 under trusted_proxies", "add 10.0.0.0/8 under trusted_proxies"),
+        ("call +44 1632 960961 now", "call [phone] now"),
+        ("from 2001:db8:1:2:3:4:5:6", "from 2001:db8:1:x"),
+        ("id 0198c5f2-7a3b-7c41-9d2e-5f6a7b8c9d0e", "id 0198c5f2-7a3b-7c41-9d2e-5f6a7b8c9d0e"),
+        ("at 2026-11-22T09:30:00Z", "at 2026-11-22T09:30:00Z"),
+    ],
+)
+def test_personal_values_are_masked_and_others_left(text: str, masked: str) -> None:
+    assert logging.mask(text) == masked
+
+
+def test_a_line_is_one_json_object_with_level_time_and_event() -> None:
+    stream = io.StringIO()
+    logging.configure("info", stream)
+    logging.log.warning("origin failed", site="acme", error="no answer from bob@example.com")
+    logging.log.debug("not shown")
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["error"]) == ("origin failed", "warning", "no answer from [e-mail]")
+    assert line["timestamp"].endswith("Z")
