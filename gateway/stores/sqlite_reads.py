@@ -23,7 +23,8 @@ from gateway.stores.sqlite_commit import blind_token
 _LOOKED_AT = 100_000
 """Records a free-text search looks through for one page; the page then ends early, with a cursor to go on from."""
 
-_ENTRY = "e.n, e.type, e.id, e.writer, e.seq, e.hash, e.body"
+# CAST: whoever changed a value by hand may have left text where bytes were, and must be found out, not crash the reader.
+_ENTRY = "e.n, e.type, e.id, e.writer, e.seq, e.hash, CAST(e.body AS BLOB)"
 _LEAD = (
     "l.n, l.id, l.site, l.form, l.received_at, l.state, l.state_at, l.note, l.scheme, l.content_type, l.destination, l.origin, "
     "l.success, l.length, EXISTS (SELECT 1 FROM outbox AS o WHERE o.lead = l.id AND o.outcome IS NULL)"
@@ -100,7 +101,7 @@ def _with_personal(connection: sqlite3.Connection, rows: Sequence[_Row]) -> tupl
     numbers = msgspec.json.encode([row[0] for row in rows if row[1] == "record"]).decode()
     found: dict[object, dict[str, Personal]] = {}
     for group in PERSONAL_GROUPS:
-        statement = f"SELECT n, salt, value FROM personal_{group} WHERE n IN (SELECT value FROM json_each(?))"
+        statement = f"SELECT n, CAST(salt AS BLOB), CAST(value AS BLOB) FROM personal_{group} WHERE n IN (SELECT value FROM json_each(?))"
         for n, salt, value in connection.execute(statement, (numbers,)).fetchall():
             found.setdefault(n, {})[group] = Personal(group, salt, value)
     return tuple(StoredEntry(*row[1:], found.get(row[0], {})) for row in rows)  # type: ignore[call-arg, arg-type]
@@ -113,7 +114,7 @@ def known(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
 
 def events_of(connection: sqlite3.Connection, record_id: str) -> tuple[StoredEvent, ...]:
     rows = connection.execute(
-        "SELECT e.writer, e.seq, e.hash, e.body FROM events AS v JOIN entries AS e ON e.n = v.n WHERE v.record = ? "
+        "SELECT e.writer, e.seq, e.hash, CAST(e.body AS BLOB) FROM events AS v JOIN entries AS e ON e.n = v.n WHERE v.record = ? "
         "ORDER BY v.at, v.n",
         (record_id,),
     ).fetchall()
@@ -254,7 +255,9 @@ def sealed_head(connection: sqlite3.Connection, lead_id: str) -> tuple[str, byte
 
 
 def sealed_chunk(connection: sqlite3.Connection, lead_id: str, number: int) -> bytes | None:
-    row = connection.execute("SELECT data FROM lead_chunks WHERE lead = ? AND no = ?", (lead_id, number)).fetchone()
+    row = connection.execute(
+        "SELECT CAST(data AS BLOB) FROM lead_chunks WHERE lead = ? AND no = ?", (lead_id, number)
+    ).fetchone()
     return None if row is None else row[0]
 
 

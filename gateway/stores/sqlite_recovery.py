@@ -33,7 +33,9 @@ def note_keys(connection: sqlite3.Connection, keys: KeyRing) -> None:
 
 def check_end(path: Path, connection: sqlite3.Connection) -> None:
     """The newest entry must be what its hash says; `verify` checks the rest."""
-    row = connection.execute("SELECT hash, body, writer, seq FROM entries ORDER BY n DESC LIMIT 1").fetchone()
+    row = connection.execute(
+        "SELECT hash, CAST(body AS BLOB), writer, seq FROM entries ORDER BY n DESC LIMIT 1"
+    ).fetchone()
     if row is not None and digest(row[1]) != row[0]:
         raise StoreCorrupt(
             path, f"its newest entry ({row[2]} {row[3]}) does not match its hash", "Restore it from its backup"
