@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ruamel.yaml import YAML
+
 from detectors import run
 from detectors.email_domains import DomainKind
 from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
@@ -212,8 +214,65 @@ def emails(ref: Reference) -> list[Row]:
     return table
 
 
+def copies(ref: Reference) -> list[Row]:
+    """The head of a real Chrome, given to a library as a list of headers, as the library then sends it (orders as
+    documented and seen)."""
+    with (Path(__file__).parent.parent / "tests" / "corpus" / "browsers.yaml").open() as text:
+        heads = YAML(typ="safe").load(text)
+    table = []
+    for name, send in COPIES.items():
+        flagged = total = 0
+        for browser in ("chrome-windows", "firefox-linux"):
+            for method in ("get", "post"):
+                pairs = [pair for row in heads[browser][method] for pair in row.items()]
+                request = Request(method.upper(), "/", tuple(send(pairs)), scheme="https")
+                kind = Kind.LANDING if method == "get" else Kind.SUBMISSION
+                obs = Observation(
+                    kind, "bench", 0, Page("bench.example", "/"), Client("192.0.2.1"), request, NOT_TOLD, NOT_TOLD
+                )
+                flagged += any(signal.id.startswith("header.") for signal in run(obs, ref)[0])
+                total += 1
+        if name == "the browser itself":
+            table.append(Row(f"any header signal: {name}", None, ("heads", flagged, total)))
+        else:
+            table.append(Row(f"any header signal: {name}", ("copies", flagged, total), None))
+    return table
+
+
+Pairs = list[tuple[str, str]]
+
+
+def _first(pairs: Pairs, *names: str) -> Pairs:
+    """`names` moved to the front, in the order given; the rest follows as it was."""
+    given = dict(pairs)
+    return [(name, given[name]) for name in names if name in given] + [pair for pair in pairs if pair[0] not in names]
+
+
+COPIES: dict[str, Callable[[Pairs], Pairs]] = {
+    "the browser itself": lambda pairs: pairs,
+    "requests": lambda pairs: _first(pairs, "Host", "User-Agent", "Accept-Encoding", "Accept", "Connection"),
+    "httpx": lambda pairs: _first(pairs, "Host", "Accept", "Accept-Encoding", "Connection", "User-Agent"),
+    "aiohttp": lambda pairs: (
+        [pair for pair in pairs if pair[0] not in ("Connection", "Content-Length", "Content-Type")]
+        + [pair for pair in pairs if pair[0] in ("Content-Length", "Content-Type")]
+    ),
+    "Go net/http": lambda pairs: _first(
+        [(name.title(), value) for name, value in sorted(pairs)], "Host", "User-Agent", "Content-Length"
+    ),
+    "undici": lambda pairs: _first([(name.lower(), value) for name, value in pairs], "host", "connection"),
+    "curl -H": lambda pairs: _first(
+        [pair for pair in pairs if pair[0] not in ("Content-Length", "Content-Type", "Connection")]
+        + [pair for pair in pairs if pair[0] in ("Content-Length", "Content-Type")],
+        "Host",
+        "User-Agent",
+        "Accept",
+    ),
+    "byte for byte": lambda pairs: pairs,
+}
+
 PARTS: tuple[tuple[str, Callable[[Reference], list[Row]]], ...] = (
     ("User agents", agents),
+    ("Copies of browser heads, two browsers, page and form", copies),
     ("Referrers", referrers),
     ("Networks", networks),
     ("E-mail domains", emails),

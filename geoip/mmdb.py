@@ -58,10 +58,25 @@ class Database:
         self._reader.close()
 
 
+_FLAGS = (
+    ("is_tor_exit_node", "tor"),
+    ("tor", "tor"),
+    ("is_anonymous_vpn", "vpn"),
+    ("vpn", "vpn"),
+    ("relay", "relay"),
+    ("is_hosting_provider", "hosting"),
+    ("hosting", "hosting"),
+    ("is_hosting", "hosting"),
+    ("is_mobile", "mobile"),
+)
+_FLAG_NAMES = frozenset({name for name, _ in _FLAGS} | {"connection_type", "user_type"})
+
+
 def _facts(found: Mapping[str, Any]) -> Facts:
     traits = found.get("traits")
     source = {**traits, **found} if isinstance(traits, Mapping) else found
-    return Facts(_asn(source), _organisation(source), _country(source), tuple(_labels(source)))
+    labels = () if _FLAG_NAMES.isdisjoint(source) else tuple(_labels(source))
+    return Facts(_asn(source), _organisation(source), _country(source), labels)
 
 
 def _asn(source: Mapping[str, Any]) -> int | None:
@@ -89,19 +104,6 @@ def _country(source: Mapping[str, Any]) -> str | None:
         if isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha():
             return value.upper()
     return None
-
-
-_FLAGS = (
-    ("is_tor_exit_node", "tor"),
-    ("tor", "tor"),
-    ("is_anonymous_vpn", "vpn"),
-    ("vpn", "vpn"),
-    ("relay", "relay"),
-    ("is_hosting_provider", "hosting"),
-    ("hosting", "hosting"),
-    ("is_hosting", "hosting"),
-    ("is_mobile", "mobile"),
-)
 
 
 def _labels(source: Mapping[str, Any]) -> list[str]:

@@ -81,12 +81,17 @@ class NetworkReader:
 
 
 def _merge(found: list[Facts], labels: tuple[str, ...]) -> Network:
-    asn = organisation = country = None
-    for facts in found:
-        if asn is None and facts.asn is not None:
-            asn, organisation = facts.asn, facts.organisation
+    asn, organisation, country, own = found[0]
+    for facts in found[1:]:
+        if asn is None:
+            asn, organisation = facts.asn, facts.organisation or organisation
         organisation = organisation or facts.organisation
         country = country or facts.country
-        named = {label.partition(":")[0] for label in labels}
-        labels += tuple(label for label in facts.labels if label.partition(":")[0] not in named)
-    return Network(asn, organisation, country, tuple(sorted(labels, key=lambda label: _RANK[label.partition(":")[0]])))
+        own += facts.labels
+    if own:
+        named = {
+            label.partition(":")[0] for label in labels
+        }  # published ranges name the operator, databases only the kind
+        labels += tuple(label for label in dict.fromkeys(own) if label.partition(":")[0] not in named)
+        labels = tuple(sorted(labels, key=lambda label: _RANK[label.partition(":")[0]]))
+    return Network(asn, organisation, country, labels)

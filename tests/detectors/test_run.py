@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from detectors import DETECTORS, run
 from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
 from detectors.reference import FormSettings, Reference
 from detectors.signal import Signal
 
+REF = Reference.builtin()
 OBS = Observation(
     Kind.LANDING,
     "s",
@@ -31,13 +36,13 @@ def breaks_half_way(obs: Observation, ref: Reference) -> Iterator[Signal]:
 
 
 def test_a_failure_is_contained_and_named() -> None:
-    signals, failures = run(OBS, Reference.builtin(), (good, breaks_half_way, good))
+    signals, failures = run(OBS, REF, (good, breaks_half_way, good))
     assert [signal.id for signal in signals] == ["a.good", "b.before", "a.good"]
     assert failures == [(__name__.removeprefix("detectors."), "KeyError")]
 
 
 def test_every_detector_survives_missing_facts() -> None:
-    signals, failures = run(OBS, Reference.builtin())
+    signals, failures = run(OBS, REF)
     assert failures == []
     assert "bot.http_library" in {signal.id for signal in signals}
     assert len({detect.__module__ for detect in DETECTORS}) == len(DETECTORS)
@@ -52,3 +57,43 @@ def test_content_hash_follows_the_lists_not_the_settings() -> None:
         content_hash = "other"
 
     assert Reference.builtin(agents=Other()).content_hash != ref.content_hash
+
+
+KNOWN = "User-Agent Referer Accept Accept-Language Accept-Encoding Upgrade-Insecure-Requests Host Via sec-ch-ua sec-ch-ua-mobile"
+FETCH = "sec-ch-ua-platform Sec-Fetch-Site Sec-Fetch-Mode Sec-Fetch-Dest Sec-Fetch-User"
+NAMES = st.sampled_from(sorted(f"{KNOWN} {FETCH}".split())) | st.text(max_size=12)
+BROWSERS = st.sampled_from(
+    [
+        "Mozilla/5.0 (Windows NT 10.0) Chrome/144.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/153.0",
+        "Mozilla/5.0 (iPhone) Version/26.6 Mobile/1 Safari/604.1",
+        "Mozilla/5.0 (compatible; Googlebot/2.1)",
+    ]
+)
+LATIN = st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=80)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(NAMES, LATIN | BROWSERS), max_size=20),
+    BROWSERS | LATIN,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_head_trips_a_detector(
+    headers: list[tuple[str, str]], agent: str, https: bool, ordered: bool, post: bool
+) -> None:
+    request = Request(
+        "POST" if post else "GET",
+        "/",
+        (("User-Agent", agent), *headers),
+        scheme="https" if https else "http",
+        ordered=ordered,
+    )
+    obs = msgspec.structs.replace(OBS, request=request, kind=Kind.SUBMISSION if post else Kind.LANDING)
+    signals, failures = run(obs, REF)
+    assert failures == []
+    for signal in signals:
+        assert all(len(text) <= 300 for text in signal.evidence)
+        assert len(agent) < 60 or agent not in signal.evidence

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from geoip.errors import GeoipError
-from geoip.mmdb import _facts
+from geoip.mmdb import Facts, _facts
 from geoip.network import Network
 from geoip.published import KINDS, builtin
 from geoip.ranges import V4_BITS, LabelledRange
-from geoip.reader import NetworkReader
+from geoip.reader import NetworkReader, _merge
 
 DATA = Path(os.environ.get("LEADGATE_TEST_DATA", "../shared/data"))
 
@@ -108,6 +108,13 @@ def test_cache_is_bounded() -> None:
 )
 def test_field_names_of_every_publisher(record: dict[str, object], expected: tuple[object, ...]) -> None:
     assert tuple(_facts(record)) == expected
+
+
+def test_facts_of_several_databases_come_together() -> None:
+    country = Facts(country="DE", labels=("vpn:database", "hosting:database"))
+    numbers = Facts(64500, "Example", "FR", ("vpn:database",))
+    merged = _merge([country, numbers], ("tor:Tor", "hosting:Example Cloud"))
+    assert merged == Network(64500, "Example", "DE", ("tor:Tor", "vpn:database", "hosting:Example Cloud"))
 
 
 def test_absent_database(tmp_path: Path) -> None:
