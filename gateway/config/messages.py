@@ -21,6 +21,7 @@ LATER = {
     "listeners[].proxy_protocol": "let the balancer add X-Forwarded-For, and name it in trusted_proxies",
     "listeners[].header_order": "leave it out",
     "sites[].forms[].inject_fields": "leave it out: the score is in the X-Lead-* headers",
+    "sites[].forms[].thank_you": "leave it out: the origin thanks for what it takes; a held lead is told so on Leadgate's own page, where no conversion fires",
     "sites[].forms[].strip_token": "leave it out: the body is forwarded as it came",
     "retention": "leave it out: records are kept until you delete them",
 }

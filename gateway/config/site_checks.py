@@ -100,12 +100,6 @@ def _form(form: Form) -> Iterator[Result]:
             "write the path of the site's own form",
             "error",
         )
-    if form.thank_you is not None and _same(form.thank_you) == _same(form.route.path):
-        yield ("thank_you",), "thank_you is the path of the form itself", "write the page that comes after it", "error"
-    if form.thank_you is not None and form.thank_you.lower().startswith(OWN_PREFIX):
-        yield ("thank_you",), f"Leadgate answers {OWN_PREFIX} itself", "write a page of the site", "error"
-    if form.responses == "redirect" and form.thank_you is None:
-        yield ("responses",), "responses: redirect needs a page to lead to", "add thank_you: /thanks", "error"
     mapping = form.fields.mapping()
     for number, name in enumerate(form.honeypot):
         if role := next((role for role, names in mapping.items() if name in names), None):

@@ -137,7 +137,8 @@ class Form(Section):
         default="html",
         description=(
             "How Leadgate itself answers this form when it does not forward: a page, JSON for scripts, or a "
-            "redirect to `thank_you`."
+            "redirect to that page (`/_lg/received`), so that loading it again sends nothing twice. None of them "
+            "carries the site's tags: no conversion fires for a lead that is held or declined."
         ),
     )
     on_accept: Annotated[Literal["forward"], BeforeValidator(_on_accept)] = Field(
@@ -148,13 +149,6 @@ class Form(Section):
         description=(
             "In `enforce`, what happens to an uncertain submission: `hold` thanks the visitor and waits for a "
             "person, `forward` passes it on with its score."
-        ),
-    )
-    thank_you: Path | None = Field(
-        default=None,
-        description=(
-            "Page of the site for a visitor whose submission is held: our own page links to it, and "
-            "`responses: redirect` leads there. It should carry no conversion tag."
         ),
     )
     render_token: Literal["auto", "off"] = Field(

@@ -49,7 +49,6 @@ sites:
         # honeypot: lg_note_k7      # a field people do not see; whatever fills it in is a program
         success: {status: [200, 302, 303]}  # how the origin says that it took the lead; also location: and body:
         on_review: hold             # in enforce, an uncertain lead: hold (thank, wait for a person) or forward
-        # thank_you: /thanks        # page to show with a held lead; it should carry no conversion tag
 
 # Who looks at held leads. Needed for mode: enforce.
 # reviewer: {email: leads@example.com}

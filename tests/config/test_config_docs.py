@@ -76,7 +76,7 @@ def test_template_can_be_read() -> None:
 
 def test_template_loads_with_its_examples_switched_on() -> None:
     text = template().replace("# reviewer:", "reviewer:").replace("# lists:", "lists:").replace("#   ", "  ")
-    text = text.replace("# hosts:", "hosts:").replace("# honeypot:", "honeypot:").replace("# thank_you:", "thank_you:")
+    text = text.replace("# hosts:", "hosts:").replace("# honeypot:", "honeypot:")
     config = parse(text)
     assert config.reviewer is not None
     assert config.lists.deny[0].name == "competitor"
