@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple, Self
 
 _Number = Callable[[Iterable[str]], int]
@@ -62,7 +63,7 @@ class Ranges:
         """Number of segments, gaps included."""
         return len(self._starts4) + len(self._starts6)
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         digest = hashlib.sha256()
         for starts, ids in ((self._starts4, self._ids4), (self._starts6, self._ids6)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
@@ -37,7 +37,7 @@ class NetworkReader:
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self.databases = tuple(Database(path) for path in mmdb_paths)
-        self.ranges = Ranges(builtin() if ranges is None else ranges, order=KINDS)
+        self.ranges = _published() if ranges is None else Ranges(ranges, order=KINDS)
         self.lookup = lru_cache(maxsize=cache_size)(self._lookup)
         """`lookup(address) -> Network`, see `_lookup`; remembers the last `cache_size` addresses."""
 
@@ -78,6 +78,13 @@ class NetworkReader:
         self.lookup.cache_clear()
         for database in self.databases:
             database.close()
+
+
+@cache
+def _published() -> Ranges:
+    """Built once per process: it takes a second, the packages do not change under a running process, and it is
+    immutable."""
+    return Ranges(builtin(), order=KINDS)
 
 
 def _merge(found: list[Facts], labels: tuple[str, ...]) -> Network:
