@@ -16,6 +16,7 @@ from detectors.observation import ReverseName, Unavailable
 from detectors.reference import Reference
 from gateway import config as configuration
 from gateway import log as logging
+from gateway.bounds import intake_limits, upstream_settings
 from gateway.config import Config, Site
 from gateway.console.api import admin_application
 from gateway.delivery.headers import Field, lead_headers
@@ -30,7 +31,6 @@ from gateway.generation import Generation
 from gateway.generation import build as build_generation
 from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
-from gateway.intake.limits import Limits
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
 from gateway.log import log
@@ -43,7 +43,6 @@ from gateway.stores import keys as stored_keys
 from gateway.stores.memory import MemoryState
 from gateway.stores.sqlite import SqliteSettings, SqliteStore
 from gateway.upstream.client import Upstream
-from gateway.upstream.settings import UpstreamSettings
 from gateway.watch import Watch
 from geoip.errors import GeoipError
 from geoip.network import Network
@@ -283,33 +282,6 @@ class Gateway:
         task = asyncio.ensure_future(work)
         self._tasks.append(task)
         task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
-
-
-def upstream_settings(config: Config, site: Site) -> UpstreamSettings:
-    limits = config.upstream
-    return UpstreamSettings(
-        connect_timeout=limits.connect_timeout_s,
-        head_timeout=limits.head_timeout_s,
-        idle_timeout=limits.idle_timeout_s,
-        pool_size=limits.pool_size,
-        ca_file=None if site.origin_ca is None else str(config.resolve(site.origin_ca)),
-    )
-
-
-def intake_limits(config: Config) -> Limits:
-    limits = config.limits
-    return Limits(
-        header_bytes=limits.header_bytes,
-        header_count=limits.header_count,
-        target_bytes=limits.target_bytes,
-        header_deadline_s=limits.header_timeout_s,
-        body_deadline_s=limits.body_timeout_s,
-        body_min_rate=limits.body_min_rate,
-        connections=limits.connections,
-        connections_per_address=limits.connections_per_address,
-        body_bytes_in_flight=limits.in_flight_bytes,
-        keep_alive_s=limits.keepalive_timeout_s,
-    )
 
 
 def serve(path: Path, environ: os._Environ[str] = os.environ) -> int:

@@ -1,11 +1,11 @@
 """leadgate.yaml: the model, and loading it with every problem named at once."""
 
 from gateway.config.command import Checked, check, init, schema_text
+from gateway.config.limits import Limits, UpstreamLimits
 from gateway.config.lists import ListEntry, Lists
 from gateway.config.load import admin_token, default_path, load, parse
 from gateway.config.model import RESTART_KEYS, Config
 from gateway.config.problems import ConfigError, Problem, render
-from gateway.config.process import Limits, UpstreamLimits
 from gateway.config.schema import json_schema, reference
 from gateway.config.sites import Form, LandingPage, Match, Roles, Site, Success
 from gateway.config.template import template

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pydantic import Field, PrivateAttr
 
+from gateway.config.limits import Limits, UpstreamLimits
 from gateway.config.lists import Lists
 from gateway.config.problems import Problem
 from gateway.config.process import (
@@ -16,7 +17,6 @@ from gateway.config.process import (
     Dns,
     GeoIp,
     Keys,
-    Limits,
     Listener,
     Log,
     Passport,
@@ -24,7 +24,6 @@ from gateway.config.process import (
     Rules,
     StateUrl,
     StoreUrl,
-    UpstreamLimits,
     Workers,
 )
 from gateway.config.sites import Site
