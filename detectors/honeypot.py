@@ -39,8 +39,8 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     lead = obs.lead
     if not isinstance(lead, Lead) or not lead.honeypot:
         return
-    values = set(lead.honeypot)
-    names = [name for name, value in lead.fields if name in ref.form.honeypots and value in values]
+    values = {value.strip() for value in lead.honeypot}
+    names = [name for name, value in lead.fields if name in ref.form.honeypots and value.strip() in values]
     if not names:  # the source tells the values only
         yield Signal("form.honeypot", evidence=("a hidden field",))
         return
@@ -48,7 +48,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         value.strip().casefold() for name, value in lead.fields if name not in ref.form.honeypots and value.strip()
     }
     for name, value in lead.fields:
-        if name not in names or value not in values:
+        if name not in names or value.strip() not in values:
             continue
         if is_filled_by_browsers(name):
             odd = _NO_PROFILE.search(value[:2000]) is not None

@@ -16,6 +16,7 @@ from detectors.reference import FormSettings, Reference
 from gateway.config import Config, Form, Site
 from gateway.config.lists import ListEntry
 from gateway.intake.client_ip import TrustedProxies
+from gateway.intake.forms import RoleMap
 from gateway.intake.target import PathPattern, Target
 from gateway.pipeline import Judgement
 from gateway.upstream.client import Upstream
@@ -35,14 +36,16 @@ class LandingRoute:
 class FormRoute:
     """One form: where it is sent to, what its fields mean, and how it is judged.
 
-    roles     role → field names
+    roles     which field holds what
+    traps     the same for its honeypot fields, under the one role "honeypot"
     max_body  bytes
     """
 
     form: Form
     pattern: PathPattern
     judgement: Judgement
-    roles: dict[str, tuple[str, ...]]
+    roles: RoleMap
+    traps: RoleMap
     max_body: int
 
 
@@ -154,7 +157,8 @@ def _routes(
         policy = ruleset.policy(Kind.SUBMISSION, review_below=form.review_below)
         judgement = Judgement(form.name, site.mode, generation, reference.with_form(settings), ruleset, policy, lists)
         max_body = form.max_body or config.limits.max_body
-        forms.append(FormRoute(form, PathPattern(form.route.path), judgement, form.fields.mapping(), max_body))
+        roles, traps = RoleMap(form.fields.mapping()), RoleMap({"honeypot": form.honeypot})
+        forms.append(FormRoute(form, PathPattern(form.route.path), judgement, roles, traps, max_body))
     return SiteRoutes(site, upstream, tuple(landings), tuple(forms))
 
 

@@ -37,9 +37,14 @@ _HEADLINES = {
     (Kind.LANDING, Decision.REVIEW): "Flagged for review",
     (Kind.LANDING, Decision.REJECT): "Rejected",
     (Kind.SUBMISSION, Decision.ACCEPT): "Accepted",
-    (Kind.SUBMISSION, Decision.REVIEW): "Held for review",
+    (Kind.SUBMISSION, Decision.REVIEW): "For review",
     (Kind.SUBMISSION, Decision.REJECT): "Rejected, and kept",
 }
+_ONLY_NOTED = {
+    Decision.REVIEW: "For review, and passed on ({mode} mode)",
+    Decision.REJECT: "Would be rejected, and passed on ({mode} mode)",
+}
+"""In `monitor` and `tag` nobody is held or declined."""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -86,12 +91,16 @@ def explain(
             (f"configuration, rules and lists of generation {generation}",) if generation else (),
         ),
     )
-    return Explanation(headline(verdict, kind), tuple(section for section in sections if section.lines))
+    return Explanation(headline(verdict, kind, mode), tuple(section for section in sections if section.lines))
 
 
-def headline(verdict: Verdict, kind: Kind) -> str:
-    """One line: "Held for review: quality 34 of 100 (validity)"."""
-    return f"{_HEADLINES[kind, verdict.decision]}: quality {verdict.quality} of 100 (validity)"
+def headline(verdict: Verdict, kind: Kind, mode: str = "") -> str:
+    """One line: "For review: quality 34 of 100 (validity)". What became of a lead stands with the lead, not here."""
+    if mode in ("monitor", "tag") and verdict.decision in _ONLY_NOTED:
+        word = _ONLY_NOTED[verdict.decision].format(mode=mode)
+    else:
+        word = _HEADLINES[kind, verdict.decision]
+    return f"{word}: quality {verdict.quality} of 100 (validity)"
 
 
 def _decided(verdict: Verdict, mode: str) -> list[str]:

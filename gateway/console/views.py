@@ -42,7 +42,7 @@ def record_summary(entry: StoredEntry) -> Json:
         "confidence": verdict.confidence,
         "ivt": verdict.ivt,
         "category": verdict.category,
-        "headline": headline(verdict, record.kind),
+        "headline": headline(verdict, record.kind, record.mode),
         "reasons": [{"signal": r.signal, "text": r.text, "counted": r.counted / 1000} for r in against],
         "country": network.country,
         "asn": network.asn,

@@ -20,7 +20,7 @@ from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
 from gateway.intake import render_token
 from gateway.intake.exchange import Exchange
-from gateway.intake.forms import FormLimits, FormUnreadable, ParsedForm, parse_form, roles
+from gateway.intake.forms import FormLimits, FormUnreadable, ParsedForm, parse_form
 from gateway.intake.keys import KeyRing
 from gateway.intake.refusal import BodyTooLarge
 from gateway.intake.target import Target
@@ -129,8 +129,10 @@ class Submissions:
             fields=generation.config.limits.form_fields,
             parts=generation.config.limits.form_parts,
             depth=generation.config.limits.form_depth,
+            decoded_bytes=max(route.max_body for route in candidates),
         )
-        content_type, coding = exchange.header(b"content-type"), exchange.header(b"content-encoding")
+        content_type = exchange.header(b"content-type")
+        coding = b",".join([value for name, value in exchange.headers if name.lower() == b"content-encoding"]) or None
         if len(body) <= IN_THREAD_BYTES:
             return understand(candidates, content_type, coding, body, limits, target)
         return await asyncio.to_thread(understand, candidates, content_type, coding, body, limits, target)
@@ -330,14 +332,15 @@ def understand(
     form = route.form
     token = next((value for name, value in parsed.fields if name == "_lg_t"), None)
     fields = tuple([pair for pair in parsed.fields if pair[0] != "_lg_t"])
-    by_role = roles(fields, route.roles)
-    trap = roles(fields, {"honeypot": tuple(form.honeypot)}).get("honeypot", ()) if form.honeypot else ()
+    by_role = route.roles.read(fields)
+    trap = route.traps.read(fields).get("honeypot", ()) if form.honeypot else ()
     lead = Lead(form.name, fields, by_role, trap)
     content = hashlib.blake2b(
         msgspec.json.encode([fields, [file.filename for file in parsed.files]]), digest_size=16
     ).digest()
-    contacts = [("email", email.normalise(value)) for value in by_role.get("email", ())[:4]]
-    contacts += [("phone", phone.normalise(value, form.expected_countries)) for value in by_role.get("phone", ())[:4]]
+    domains, expected = route.judgement.reference.domains, tuple(form.expected_countries)
+    contacts = [("email", email.normalise(value, domains)) for value in by_role.get("email", ())[:4]]
+    contacts += [("phone", phone.normalise(value, expected)) for value in by_role.get("phone", ())[:4]]
     return Reading(route, lead, token, content, tuple([pair for pair in contacts if pair[1]]))
 
 

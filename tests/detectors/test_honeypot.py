@@ -133,3 +133,15 @@ def test_no_lead_no_signal(ref: Reference) -> None:
         lead=GONE,
     )
     assert list(detect(obs, ref)) == []
+
+
+def test_a_browser_that_adds_a_space_is_still_a_browser(ref: Reference) -> None:
+    """Values are trimmed when a form is read, fields are kept as sent: both must name the same field."""
+    assert [signal.id for signal in found(ref, "website", "jane.example ")] == ["form.honeypot_autofill"]
+    lead = Lead("quote", (("website", " jane.example "),), {}, ("jane.example",))
+    settings = ref.with_form(FormSettings(honeypots=("website",)))
+    obs = Observation(
+        Kind.SUBMISSION, "acme", 0, Page("acme.example", "/lead"), Client("192.0.2.1"), Request("POST", "/lead", ()),
+        network=GONE, velocity=GONE, lead=lead,
+    )  # fmt: skip
+    assert [signal.id for signal in detect(obs, settings)] == ["form.honeypot_autofill"]

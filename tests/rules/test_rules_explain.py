@@ -56,7 +56,7 @@ def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
     assert (
         text.as_text()
         == """\
-Held for review: quality 62 of 100 (validity)
+For review, and passed on (monitor mode): quality 62 of 100 (validity)
 
 What decided
   Quality 62 is below the threshold of 65
