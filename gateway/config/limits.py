@@ -194,8 +194,8 @@ class UpstreamLimits(Section):
     unsafe_reuse_s: Seconds = Field(
         default=1.0,
         description=(
-            "A request that must not be sent twice takes only a connection used within so many seconds: the less often it "
-            "meets one that the origin is closing."
+            "Seconds after which an idle connection is not used for a request that must not be sent twice: the origin may be "
+            "closing it."
         ),
     )
     tunnel_timeout_s: Seconds = Field(

@@ -29,9 +29,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Running(Protocol):
     """What the admin listener needs to know of the process."""
 
-    store: Store
-    metrics: Metrics
-    releases: Releases
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def releases(self) -> Releases: ...
 
     def not_ready(self) -> Sequence[str]: ...
 
