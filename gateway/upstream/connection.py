@@ -252,7 +252,6 @@ class OriginConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._raw = True
             if behind := data[upgrade.args[0] :]:
                 self._keep_bytes(behind)
         except httptools.HttpParserError as error:

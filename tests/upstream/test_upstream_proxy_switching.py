@@ -107,6 +107,28 @@ async def test_early_refusal_is_relayed_and_the_upload_stops(rig, framing):
     writer.close()
 
 
+async def test_after_an_early_refusal_not_a_byte_more_is_uploaded(rig):
+    more = asyncio.Event()
+
+    async def script(side):
+        await side.head()
+        await side.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 6\r\n\r\nbig")
+        await more.wait()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(side.reader.read(1), 0.3)
+        await side.send(b"ger")
+
+    made = await rig(script)
+    reader, writer = await made.open()
+    writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"big"), 10)
+    writer.write(b"x" * 1000)
+    more.set()
+    assert await asyncio.wait_for(reader.readexactly(3), 10) == b"ger"
+    assert made.problems == []
+    writer.close()
+
+
 async def test_an_early_success_lets_the_upload_go_on(rig):
     """A conversation: the origin answers each part as it comes."""
 

@@ -171,6 +171,18 @@ async def test_a_put_from_a_stream_is_not_sent_again_and_one_in_bytes_is(rig):
     assert seen[1:] == [(1, b"PUT", b"x"), (2, b"PUT", b"x")]
 
 
+async def test_a_connection_that_dies_within_its_answer_is_not_retried(rig):
+    async def script(side):
+        await side.request()
+        await side.send(OK)
+        await side.request()
+        await side.send(b"HTTP/1.1 200 O")
+
+    made = await rig(script)
+    assert (await made.talk(GET + GET)).endswith(b"OriginClosed")
+    assert made.connections == 1
+
+
 async def test_a_fresh_connection_that_dies_is_not_retried(rig):
     async def script(side):
         await side.request()
