@@ -179,7 +179,7 @@ class Submissions:
         self._settle(
             judged, LeadState.REJECTED, "declined", {"by": judged.verdict.decided_by}, judged.verdict.decided_by
         )
-        await say(exchange, "declined", judged.arrival.id, style=route.form.responses)
+        await say(exchange, "declined", judged.arrival.id, style=_style(route))
 
     async def _hold(self, exchange: Exchange, route: FormRoute, judged: Judged) -> None:
         self._settle(
@@ -196,7 +196,7 @@ class Submissions:
             form=judged.arrival.form,
             by=judged.verdict.decided_by,
         )
-        await say(exchange, "received", judged.arrival.id, style=route.form.responses)
+        await say(exchange, "received", judged.arrival.id, style=_style(route))
 
     async def _forward(
         self,
@@ -307,7 +307,8 @@ class Submissions:
 
 
 def _style(route: FormRoute) -> str | None:
-    return "json" if route.form.responses == "json" else None
+    """How our own answer is written; None: as the client asks for it, so that a script that sends a form of pages gets JSON."""
+    return None if route.form.responses == "html" else route.form.responses
 
 
 def understand(

@@ -36,6 +36,13 @@ QUOTE: dict[str, Any] = {
 }
 
 
+def serving(path: Path) -> list[str]:
+    if (ROOT / "gateway/cli/replaying.py").exists():
+        return [sys.executable, "-m", "gateway.cli", "serve", "--config", str(path)]
+    code = f"from pathlib import Path; from gateway.app import serve; raise SystemExit(serve(Path({str(path)!r})))"
+    return [sys.executable, "-c", code]
+
+
 def site(origin: Origin, mode: str = "tag", forms: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
     """One site with a landing page and the quote form, unless told otherwise."""
     return {
@@ -82,7 +89,7 @@ class Gateway:
 
     def spawn(self, preexec: Callable[[], None] | None = None) -> Gateway:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.path)],
+            serving(self.path),
             cwd=ROOT, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=preexec,
         )  # fmt: skip
         threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
@@ -213,3 +220,7 @@ def until(condition: Callable[[], object], seconds: float = 15, what: str = "") 
     while not condition():
         assert time.monotonic() < end, what or "it did not happen in time"
         time.sleep(0.05)
+
+
+Start = Callable[..., Gateway]
+"""(settings, directory=None, env=None) -> a gateway that is not started yet."""

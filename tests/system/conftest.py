@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from origin import Origin
-from running import Gateway
-
-Start = Callable[..., Gateway]
+from running import Gateway, Start
 
 
 @pytest.fixture(scope="module")
