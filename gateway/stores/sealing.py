@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import AsyncIterable, AsyncIterator
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -73,3 +74,15 @@ class Sealer:
 def _nonce(number: int) -> bytes:
     """The key is used for one lead only, so counting is enough."""
     return number.to_bytes(12, "big")
+
+
+async def even(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The body in pieces of CHUNK_BYTES, the last one shorter."""
+    waiting = bytearray()
+    async for part in body:
+        waiting += part
+        while len(waiting) >= CHUNK_BYTES:
+            yield bytes(waiting[:CHUNK_BYTES])
+            del waiting[:CHUNK_BYTES]
+    if waiting:
+        yield bytes(waiting)

@@ -22,7 +22,7 @@ from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenabl
 from gateway.stores.keys import SEAL, KeyRing
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
 from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
-from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer
+from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer, even
 from gateway.stores.sqlite_commit import (
     EventEntry,
     LeadRow,
@@ -153,7 +153,7 @@ class SqliteStore:
         stored = False
         try:
             length = number = 0
-            async for part in _even(body):
+            async for part in even(body):
                 length, number = length + len(part), number + 1
                 await self._writer.do(Pieces(lead.id, ((number, sealer.chunk(number, part)),)), len(part))
             await self._journal(sealer, lead, length, number, [])
@@ -325,18 +325,6 @@ class SqliteStore:
 
     async def generation(self, digest: str) -> bytes | None:
         return await self._read(reads.generation, digest)
-
-
-async def _even(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The body in pieces of CHUNK_BYTES, the last one shorter."""
-    waiting = bytearray()
-    async for part in body:
-        waiting += part
-        while len(waiting) >= CHUNK_BYTES:
-            yield bytes(waiting[:CHUNK_BYTES])
-            del waiting[:CHUNK_BYTES]
-    if waiting:
-        yield bytes(waiting)
 
 
 def _drop_pieces(transaction: Transaction, lead_id: str) -> None:
