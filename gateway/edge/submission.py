@@ -7,20 +7,17 @@ the same and is counted `unjournaled`: the origin may keep what we could not.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
-
-from detectors import email, phone
-from detectors.observation import Kind, Lead, Unavailable
+from detectors.observation import Kind, Unavailable
 from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit, raw_head
+from gateway.edge.reading import Reading, understand
 from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
 from gateway.intake import render_token
 from gateway.intake.exchange import Exchange
-from gateway.intake.forms import FormLimits, FormUnreadable, ParsedForm, parse_form
+from gateway.intake.forms import FormLimits
 from gateway.intake.keys import KeyRing
 from gateway.intake.refusal import BodyTooLarge
 from gateway.intake.target import Target
@@ -42,16 +39,6 @@ IN_THREAD_BYTES = 256 * 1024
 TOKEN_MAX_AGE_S = 2 * 86_400
 SUCCESS_BYTES = 64 * 1024
 """How much of the origin's answer is looked at for the form's `success.body`."""
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """A form body as understood: which form it is, its lead, its token, a digest of its content."""
-
-    route: FormRoute
-    lead: Lead | Unavailable
-    token: str | None
-    content: bytes
-    contacts: tuple[tuple[str, str], ...] = ()
 
 
 class Submissions:
@@ -309,45 +296,6 @@ class Submissions:
 def _style(route: FormRoute) -> str | None:
     """How our own answer is written; None: as the client asks for it, so that a script that sends a form of pages gets JSON."""
     return None if route.form.responses == "html" else route.form.responses
-
-
-def understand(
-    candidates: Sequence[FormRoute],
-    content_type: bytes | None,
-    coding: bytes | None,
-    body: bytes,
-    limits: FormLimits,
-    target: Target,
-) -> Reading | None:
-    """Which form a body is, and what it says. None where its fields show that it is none of the candidates.
-
-    A body that cannot be read is taken for the first candidate: it may be a lead.
-    """
-    try:
-        parsed = parse_form(content_type, coding, body, limits, target.query)
-    except FormUnreadable as error:
-        return Reading(candidates[0], Unavailable(f"form: {error.reason}"), None, hashlib.sha256(body).digest())
-    route = next((route for route in candidates if _agrees(route, parsed)), None)
-    if route is None:
-        return None
-    form = route.form
-    token = next((value for name, value in parsed.fields if name == "_lg_t"), None)
-    fields = tuple([pair for pair in parsed.fields if pair[0] != "_lg_t"])
-    by_role = route.roles.read(fields)
-    trap = route.traps.read(fields).get("honeypot", ()) if form.honeypot else ()
-    lead = Lead(form.name, fields, by_role, trap)
-    content = hashlib.blake2b(
-        msgspec.json.encode([fields, [file.filename for file in parsed.files]]), digest_size=16
-    ).digest()
-    domains, expected = route.judgement.reference.domains, tuple(form.expected_countries)
-    contacts = [("email", email.normalise(value, domains)) for value in by_role.get("email", ())[:4]]
-    contacts += [("phone", phone.normalise(value, expected)) for value in by_role.get("phone", ())[:4]]
-    return Reading(route, lead, token, content, tuple([pair for pair in contacts if pair[1]]))
-
-
-def _agrees(route: FormRoute, parsed: ParsedForm) -> bool:
-    wanted = route.form.route.fields
-    return not wanted or all(any(pair == (name, value) for pair in parsed.fields) for name, value in wanted.items())
 
 
 def success_of(route: FormRoute, head: CookieOnHead, body: bytes) -> bool:

@@ -1,0 +1,63 @@
+"""From a form's body to what it says: which form it is, who the lead is, and what tells it from others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from detectors import email, phone
+from detectors.observation import Lead, Unavailable
+from gateway.generation import FormRoute
+from gateway.intake.forms import FormLimits, FormUnreadable, ParsedForm, parse_form
+from gateway.intake.target import Target
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A form body as understood: which form it is, its lead, its token, a digest of its content."""
+
+    route: FormRoute
+    lead: Lead | Unavailable
+    token: str | None
+    content: bytes
+    contacts: tuple[tuple[str, str], ...] = ()
+
+
+def understand(
+    candidates: Sequence[FormRoute],
+    content_type: bytes | None,
+    coding: bytes | None,
+    body: bytes,
+    limits: FormLimits,
+    target: Target,
+) -> Reading | None:
+    """Which form a body is, and what it says. None where its fields show that it is none of the candidates.
+
+    A body that cannot be read is taken for the first candidate: it may be a lead.
+    """
+    try:
+        parsed = parse_form(content_type, coding, body, limits, target.query)
+    except FormUnreadable as error:
+        return Reading(candidates[0], Unavailable(f"form: {error.reason}"), None, hashlib.sha256(body).digest())
+    route = next((route for route in candidates if _agrees(route, parsed)), None)
+    if route is None:
+        return None
+    form = route.form
+    token = next((value for name, value in parsed.fields if name == "_lg_t"), None)
+    fields = tuple([pair for pair in parsed.fields if pair[0] != "_lg_t"])
+    by_role = route.roles.read(fields)
+    trap = route.traps.read(fields).get("honeypot", ()) if form.honeypot else ()
+    lead = Lead(form.name, fields, by_role, trap)
+    content = hashlib.blake2b(
+        msgspec.json.encode([fields, [file.filename for file in parsed.files]]), digest_size=16
+    ).digest()
+    domains, expected = route.judgement.reference.domains, tuple(form.expected_countries)
+    contacts = [("email", email.normalise(value, domains)) for value in by_role.get("email", ())[:4]]
+    contacts += [("phone", phone.normalise(value, expected)) for value in by_role.get("phone", ())[:4]]
+    return Reading(route, lead, token, content, tuple([pair for pair in contacts if pair[1]]))
+
+
+def _agrees(route: FormRoute, parsed: ParsedForm) -> bool:
+    wanted = route.form.route.fields
+    return not wanted or all(any(pair == (name, value) for pair in parsed.fields) for name, value in wanted.items())
