@@ -1,0 +1,2 @@
+"""placeholder"""
+def render(traffic, source, *, full_addresses=False): return ""
