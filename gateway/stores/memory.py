@@ -6,20 +6,20 @@ covers, rounded half up. Distinct members of a window are those seen in its two 
 itself is counted. Nothing here
 depends on anything but the operations and their times, so that the shared backend gives the same numbers.
 
-Rows are flat tuples: the garbage collector stops looking at them, where a million lists would make it pause for 150 ms.
+Rows are packed bytes: small, and nothing for the garbage collector to look at.
 """
 
 from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
 from struct import unpack
 
 import msgspec
 
 from detectors.observation import Count, Unavailable
+from gateway.stores.aging import AgingMap
 
 WINDOWS = (60, 600, 3600, 86400)
 """Window lengths in seconds. Each divides the next, so two moments in one bucket of the shortest share the buckets of
@@ -36,15 +36,27 @@ _SMALL = 128
 _COUNTS = tuple(tuple(Count(n, d) for n in range(_SMALL)) for d in range(DISTINCT_CAP + 1))
 _FIRST_BARE: Counts = (_COUNTS[0][1], _COUNTS[0][1], _COUNTS[0][1], _COUNTS[0][1])
 _FIRST: Counts = (_COUNTS[1][1], _COUNTS[1][1], _COUNTS[1][1], _COUNTS[1][1])
-_LOOKED_AT = 4  # keys looked at to find one to evict
 
-# A row is (last seen, member's tag) for a key seen once, else (last seen, current and previous count of each window …, distinct members of each
-# window …, tags, minutes). A tag is 8 bytes that stand for a member; tags are in the order of last being seen, at most 64, and `minutes` holds the
-# minute of that for each (4 bytes): bucket edges lie on whole minutes, so nothing finer is needed.
-_Row = tuple[int, bytes] | tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, bytes, bytes]
+# A row of a key seen once is: when (8 bytes), member's tag (8 bytes, or none). Else: when last seen, current and previous count of each window, distinct
+# members of each window, marks. A mark is a member's tag (8 bytes that stand for it) and the minute in which it was last seen (4 bytes: bucket edges lie
+# on whole minutes, so nothing finer is needed); marks are in the order of last being seen, at most 64.
+_ROW = struct.Struct("=q8I4B")
+_FIXED = _ROW.size
 _TAG = struct.Struct("=q")
+_SEAL = struct.Struct("=qqI")  # until when, first at, count; then the value
 _MINUTE = struct.Struct(">I")  # compares as bytes
-_TAGS, _MINUTES = 8 * DISTINCT_CAP, 4 * DISTINCT_CAP
+_MARK = 12
+_MARKS = _MARK * DISTINCT_CAP
+
+
+def _edges(now: int) -> tuple[int, int, int, int, int, int, int, int, bytes, bytes, bytes, bytes, bytes]:
+    """For the minute of `now`: where the current bucket of each window starts, where the previous ones start, and in
+    packed minutes this minute and the
+    latter."""
+    s0, s1, s2, s3 = (now - now % window for window in (_W0, _W1, _W2, _W3))
+    b0, b1, b2, b3 = s0 - _W0, s1 - _W1, s2 - _W2, s3 - _W3
+    minute, m0, m1, m2, m3 = (_MINUTE.pack(max(start, 0) // _W0) for start in (s0, b0, b1, b2, b3))
+    return s0, s1, s2, s3, b0, b1, b2, b3, minute, m0, m1, m2, m3
 
 
 def _count(count: int, distinct: int) -> Count:
@@ -101,21 +113,24 @@ Result = Counts | Sealed | Unavailable | None
 
 
 class MemoryState:
-    """`max_keys` bounds counters and seals, each (about 350 bytes a key at most, half of that for keys seen once)."""
+    """`max_keys` bounds counters and seals, each (about 250 bytes a key at most, half of that for keys seen once)."""
 
     def __init__(self, max_keys: int = 500_000) -> None:
-        if max_keys < 1:
-            raise ValueError("max_keys must be at least 1")
         self._max = max_keys
-        self._rows: dict[bytes, _Row] = {}
-        self._ring: deque[bytes] = deque()
-        self._seals: dict[bytes, tuple[int, bytes, int, int]] = {}  # (until, value, first_at, count)
-        self._seal_ring: deque[bytes] = deque()
-        self._now = 0
+        self._rows, self._seals = AgingMap(max_keys), AgingMap(max_keys)
+        self._now = self._minute = 0
+        self._edges = _edges(0)
         self._evicted = self._expired = self._resets = 0
 
     def sizes(self) -> Sizes:
-        return Sizes(len(self._rows), len(self._seals), self._evicted, self._expired, self._resets)
+        rows, seals = self._rows, self._seals
+        return Sizes(
+            keys=len(rows),
+            seals=len(seals),
+            evicted=self._evicted + rows.evicted + seals.evicted,
+            expired=self._expired + rows.expired + seals.expired,
+            resets=self._resets,
+        )
 
     async def observe(self, ops: Sequence[Operation], now: int) -> list[Result]:
         """Carry out `ops` at `now` (UTC microseconds); one result each, in order. A clock that falls back is taken as
@@ -128,16 +143,16 @@ class MemoryState:
             now = self._now
         else:
             self._now = now
-        # Where the current bucket of each window starts, what is left of it, and (in minutes) where the previous one starts.
-        s0, s1, s2, s3 = now - now % _W0, now - now % _W1, now - now % _W2, now - now % _W3
-        f0, f1, f2, f3 = s0 + _W0 - now, s1 + _W1 - now, s2 + _W2 - now, s3 + _W3 - now
-        b0, b1, b2, b3 = s0 - _W0, s1 - _W1, s2 - _W2, s3 - _W3
-        pack = _MINUTE.pack
-        minute, m0, m1, m2, m3 = pack(s0 // _W0), *[pack(max(b, 0) // _W0) for b in (b0, b1, b2, b3)]
-        rows, table = self._rows, _COUNTS
+        if not self._minute <= now < self._minute + _W0:
+            self._edges = _edges(now)
+        self._minute, s1, s2, s3, b0, b1, b2, b3, minute, m0, m1, m2, m3 = self._edges
+        s0 = self._minute
+        time, time_of = _TAG.pack, _TAG.unpack_from
+        rows, table = self._rows.young, _COUNTS
+        read, write = _ROW.unpack_from, _ROW.pack
         results: list[Result] = []
         previous: bytes | None = None
-        tag = b""
+        tag = mark = b""
         for op in ops:
             if type(op) is not Hit:
                 results.append(self._bound(op, now))  # type: ignore[arg-type]
@@ -145,21 +160,25 @@ class MemoryState:
             key, member = op.key, op.member
             if member is not previous:  # one observation's operations mostly share their members
                 previous, tag = member, b"" if member is None else _TAG.pack(hash(member))
+                mark = tag and tag + minute
             row = rows.get(key)
-            if row is None or row[0] < b3:
-                if row is None:
-                    self._admit(key, now)
-                rows[key] = (now, tag)
+            if row is None:
+                row = self._rows.older(key)
+                if self._rows.admit(now - _KEEP):
+                    rows = self._rows.young
+            if row is None:
+                rows[key] = time(now) + tag
                 results.append(_FIRST if tag else _FIRST_BARE)
                 continue
-            if len(row) == 2:
-                last, tags = row
+            if len(row) < _FIXED:
+                last = time_of(row)[0]
                 c0 = c1 = c2 = c3 = 1
                 p0 = p1 = p2 = p3 = 0
-                d0 = d1 = d2 = d3 = 1 if tags else 0
-                seen = _MINUTE.pack(last // _W0) if tags else b""
+                d0 = d1 = d2 = d3 = len(row) // 8 - 1
+                marks = row[8:] + _MINUTE.pack(last // _W0) if d0 else b""
             else:
-                last, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3, tags, seen = row
+                last, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3 = read(row)
+                marks = row[_FIXED:]
             if last >= s0:
                 c0 += 1
                 c1 += 1
@@ -178,39 +197,33 @@ class MemoryState:
                 if last >= s3:
                     c3 += 1
                 else:
-                    p3, c3 = c3, 1
-                if not seen or seen[:4] >= m0:
-                    d0 = d1 = d2 = d3 = len(seen) // 4
-                elif len(seen) == 4:
+                    p3, c3 = (c3, 1) if last >= b3 else (0, 1)
+                if not marks or marks[8:12] >= m0:
+                    d0 = d1 = d2 = d3 = len(marks) // _MARK
+                elif len(marks) == _MARK:
+                    seen = marks[8:]
                     d0, d1, d2, d3 = 0, seen >= m1, seen >= m2, seen >= m3
                 else:
-                    minutes = unpack(f">{len(seen) // 4}I", seen)
+                    minutes = unpack(">" + "8xI" * (len(marks) // _MARK), marks)
                     d0, d1, d2, d3 = [len(minutes) - bisect_left(minutes, b // _W0) for b in (b0, b1, b2, b3)]
-            if tag and not (tags[-8:] == tag and seen[-4:] == minute):
-                at = tags.find(tag)
-                while at > 0 and at % 8:  # found across two neighbours
-                    at = tags.find(tag, at + 1)
+            if not marks.endswith(mark):
+                at = marks.find(tag)
+                while at > 0 and at % _MARK:  # found across two neighbours
+                    at = marks.find(tag, at + 1)
                 if at >= 0:
-                    was = _MINUTE.unpack_from(seen, at // 2)[0] * _W0
-                    tags = tags[:at] + tags[at + 8 :] + tag
-                    seen = seen[: at // 2] + seen[at // 2 + 4 :] + minute
-                    if was < b2:
-                        d2 += 1
-                        d3 += was < b3
-                    if was < b1:
-                        d1 += 1
-                    if was < b0:
-                        d0 += 1
+                    seen = marks[at + 8 : at + _MARK]
+                    marks = marks[:at] + marks[at + _MARK :] + mark
+                    d0, d1, d2, d3 = d0 + (seen < m0), d1 + (seen < m1), d2 + (seen < m2), d3 + (seen < m3)
                 else:
-                    tags, seen = (tags + tag)[-_TAGS:], (seen + minute)[-_MINUTES:]
+                    marks = (marks + mark)[-_MARKS:]
                     d0, d1, d2, d3 = d0 + 1, d1 + 1, d2 + 1, d3 + 1
                     if d3 > DISTINCT_CAP:
                         d0, d1, d2, d3 = [min(d, DISTINCT_CAP) for d in (d0, d1, d2, d3)]
-            rows[key] = (now, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3, tags, seen)
-            n0 = c0 + (p0 * f0 + _H0) // _W0 if p0 else c0
-            n1 = c1 + (p1 * f1 + _H1) // _W1 if p1 else c1
-            n2 = c2 + (p2 * f2 + _H2) // _W2 if p2 else c2
-            n3 = c3 + (p3 * f3 + _H3) // _W3 if p3 else c3
+            rows[key] = write(now, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3) + marks
+            n0 = c0 + (p0 * (s0 + _W0 - now) + _H0) // _W0 if p0 else c0
+            n1 = c1 + (p1 * (s1 + _W1 - now) + _H1) // _W1 if p1 else c1
+            n2 = c2 + (p2 * (s2 + _W2 - now) + _H2) // _W2 if p2 else c2
+            n3 = c3 + (p3 * (s3 + _W3 - now) + _H3) // _W3 if p3 else c3
             if n2 < _SMALL and n3 < _SMALL:
                 results.append((table[d0][n0], table[d1][n1], table[d2][n2], table[d3][n3]))
             else:
@@ -218,66 +231,32 @@ class MemoryState:
         return results
 
     def _bound(self, op: Seal | Look, now: int) -> Sealed | None:
-        if type(op) is Seal:
-            return self._seal(op, now)
-        held = self._seals.get(op.key)
-        return None if held is None or held[0] <= now else Sealed(held[1], held[2], held[3])
-
-    def _seal(self, op: Seal, now: int) -> Sealed:
-        held = self._seals.get(op.key)
-        if held is not None and held[0] > now:
-            until, value, first_at, count = held
-            self._seals[op.key] = (until, value, first_at, count + 1)
-            return Sealed(value, first_at, count + 1)
+        """Read or bind. Either makes the key young: what is asked for is not forgotten."""
+        seals, key = self._seals, op.key
+        held = seals.young.get(key)
+        fresh = held is None
         if held is None:
-            self._admit_seal(op.key, now)
-        self._seals[op.key] = (now + op.ttl_s * 1_000_000, op.value, now, 1)
+            held = seals.older(key)
+        if held is None and type(op) is Look:
+            return None
+        if fresh:
+            seals.admit(now)
+        if held is not None:
+            until, first_at, count = _SEAL.unpack_from(held)
+            value = held[_SEAL.size :]
+            if type(op) is Look:
+                seals.young[key] = held
+                return Sealed(value, first_at, count) if until > now else None
+            if until > now:
+                count = min(count + 1, 2**32 - 1)
+                seals.young[key] = _SEAL.pack(until, first_at, count) + value
+                return Sealed(value, first_at, count)
+        assert type(op) is Seal
+        seals.young[key] = _SEAL.pack(now + op.ttl_s * 1_000_000, now, 1) + op.value
         return Sealed(op.value, now, 1)
 
-    def _admit(self, key: bytes, now: int) -> None:
-        """Make room for one key: drop what has expired at the old end, and where that is not enough the least
-        recently seen of a few old keys, those
-        seen only once first. A few steps each time, never a long pause."""
-        rows, ring = self._rows, self._ring
-        horizon = now - _KEEP
-        for _ in range(2):
-            if not ring:
-                break
-            row = rows[ring[0]]
-            if row[0] < horizon:
-                del rows[ring.popleft()]
-                self._expired += 1
-            elif len(row) > 2 and len(ring) > 1:
-                ring.rotate(-1)  # long known and still there: let those behind it be looked at
-            else:
-                break
-        if len(rows) >= self._max:
-            victim = ring.popleft()
-            for _ in range(min(_LOOKED_AT, len(ring))):
-                row = rows[victim]
-                if len(row) == 2:
-                    break
-                other = ring.popleft()
-                if len(rows[other]) == 2 or rows[other][0] < row[0]:
-                    victim, other = other, victim
-                ring.append(other)
-            del rows[victim]
-            self._evicted += 1
-        ring.append(key)
-
-    def _admit_seal(self, key: bytes, now: int) -> None:
-        """The same for seals; the first bound goes first."""
-        seals, ring = self._seals, self._seal_ring
-        for _ in range(2):
-            if ring and seals[ring[0]][0] <= now:
-                del seals[ring.popleft()]
-                self._expired += 1
-        if len(seals) >= self._max:
-            del seals[ring.popleft()]
-            self._evicted += 1
-        ring.append(key)
-
     def _reset(self) -> None:
-        self._rows, self._ring = {}, deque()
-        self._seals, self._seal_ring = {}, deque()
+        self._evicted += self._rows.evicted + self._seals.evicted
+        self._expired += self._rows.expired + self._seals.expired
+        self._rows, self._seals = AgingMap(self._max), AgingMap(self._max)
         self._resets += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, defaultdict
 
 import pytest
@@ -154,36 +155,48 @@ async def test_a_clock_that_falls_back_by_more_than_a_day_starts_afresh(state):
 
 class TestMemoryBounds:
     async def test_memory_is_bounded_and_eviction_counted(self):
-        state = MemoryState(max_keys=100)
+        state = MemoryState(max_keys=90)
         for number in range(1000):
             await state.observe([Hit(b"%d" % number), Seal(b"%d" % number, b"v", 10**6)], NOON + number)
-        sizes = state.sizes()
-        assert (sizes.keys, sizes.seals, sizes.evicted) == (100, 100, 1800)
+            sizes = state.sizes()
+            assert sizes.keys <= 90
+            assert sizes.seals <= 90
+        assert sizes.keys + sizes.seals + sizes.evicted == 2000
+        assert sizes.expired == 0
 
-    async def test_keys_seen_once_go_before_those_that_keep_coming(self):
-        state = MemoryState(max_keys=100)
+    async def test_what_keeps_coming_stays(self):
+        state = MemoryState(max_keys=90)
         for number in range(2000):
-            (busy, _) = await state.observe([Hit(b"busy"), Hit(b"%d" % number)], NOON + number)
+            busy, sealed, _, _ = await state.observe(
+                [Hit(b"busy"), Seal(b"busy", b"v", 10**6), Hit(b"%d" % number), Seal(b"%d" % number, b"v", 10**6)],
+                NOON + number,
+            )
         assert busy[3].count == 2000
+        assert sealed == Sealed(b"v", NOON, 2000)
 
-    async def test_what_expired_goes_without_being_asked_for(self):
-        state = MemoryState(max_keys=10_000)
-        for number in range(1000):
+    async def test_what_is_looked_at_stays(self):
+        state = MemoryState(max_keys=90)
+        await state.observe([Seal(b"click", b"v", 10**6)], NOON)
+        for number in range(500):
+            (sealed, _) = await state.observe([Look(b"click"), Seal(b"%d" % number, b"v", 10**6)], NOON + number)
+        assert sealed == Sealed(b"v", NOON, 1)
+
+    async def test_what_went_after_its_time_is_not_called_evicted(self):
+        state = MemoryState(max_keys=90)
+        for number in range(60):
             await state.observe([Hit(b"old %d" % number), Seal(b"old %d" % number, b"v", 60)], NOON)
-        for number in range(1000):
+        for number in range(60):
             await state.observe([Hit(b"new %d" % number), Seal(b"new %d" % number, b"v", 60)], NOON + 3 * DAY + number)
-        sizes = state.sizes()
-        assert (sizes.keys, sizes.seals, sizes.evicted, sizes.expired) == (1000, 1000, 0, 2000)
+        assert state.sizes().expired > 0
+        assert state.sizes().evicted == 0
 
-    async def test_one_key_at_a_time_is_still_a_state(self):
-        state = MemoryState(max_keys=1)
-        for number in range(10):
-            assert await state.observe([Hit(b"%d" % number), Hit(b"%d" % number)], NOON) == [
-                (Count(1, 0),) * 4,
-                (Count(2, 0),) * 4,
-            ]
-        assert state.sizes().keys == 1
+    async def test_the_garbage_collector_has_nothing_to_look_at(self):
+        state = MemoryState()
+        for number in range(1000):
+            await state.observe([Hit(b"%d" % (number % 300), b"m"), Seal(b"%d" % number, b"v", 60)], NOON + number)
+        assert not gc.is_tracked(state._rows.young)
+        assert not gc.is_tracked(state._seals.young)
 
     def test_no_room_at_all_is_refused(self):
         with pytest.raises(ValueError, match="max_keys"):
-            MemoryState(max_keys=0)
+            MemoryState(max_keys=2)
