@@ -153,12 +153,7 @@ def _impossible(site: str | None, mode: str | None, dest: str | None, user: str 
 def _unlikely_start(obs: Observation, browser: Browser) -> str | None:
     """Typed or bookmarked addresses have no referring page. Apps that open a view do send one, so only on desktops."""
     fields = obs.request.first
-    if (
-        fields.get("sec-fetch-site") != "none"
-        or browser.mobile
-        or browser.embedded
-        or browser.platform in ("", "Android", "iOS")
-    ):
+    if fields.get("sec-fetch-site") != "none" or browser.embedded or browser.platform in ("", "Android", "iOS"):
         return None
     if fields.get("referer", "").startswith("http"):
         return "sec-fetch-site none with a referring page"

@@ -8,8 +8,11 @@ import pytest
 from detectors.browsers import claimed
 from detectors.client_hints import contradictions, expected_brands
 from detectors.header_orders import HeaderOrders
-from detectors.headers import _impossible, _language_defect
+from detectors.headers import _impossible, _language_defect, detect
+from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
+from detectors.reference import Reference
 
+REF = Reference.builtin()
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
 )
@@ -24,6 +27,7 @@ PHONE = (
         (CHROME.format(144), "chromium", 144, "Windows", False),
         (PHONE, "chromium", 144, "Android", False),
         (PHONE.replace("; K)", "; K; wv)"), "chromium", 144, "Android", True),
+        (PHONE.replace("Chrome/", "Version/4.0 Chrome/"), "chromium", 144, "Android", True),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0", "firefox", 153, "Linux", False),
         (
             "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.6 Mobile/15E148"
@@ -83,6 +87,7 @@ def test_made_up_brand_and_order_follow_the_version(version: int, sent: str) -> 
             1,
         ),
         ("curl/8", ('"Chromium";v="124"', None, None), 0),
+        (CHROME.format(124), ('"Google Chrome";v="124", "Chromium";v="124", "Not-A.Brand";v="99"', None, None), 1),
         (CHROME.format(124), ('"' * 9000, "?" * 9000, "x" * 9000), 1),
     ],
 )
@@ -157,3 +162,24 @@ def test_first_misplaced_header_is_named() -> None:
     assert found("Host", "x-own", "User-Agent") == (None, None)
     assert not orders.knows("chromium", 109)
     assert not orders.knows("safari", 26)
+
+
+def _found(agent: str, *headers: tuple[str, str], ordered: bool = True) -> set[str]:
+    unknown = Unavailable("off")
+    request = Request("GET", "/", (("User-Agent", agent), *headers), ordered=ordered)
+    obs = Observation(Kind.LANDING, "s", 0, Page("h", "/"), Client("192.0.2.1"), request, unknown, unknown)
+    return {signal.id for signal in detect(obs, REF)}
+
+
+def test_order_is_judged_only_where_nothing_rewrites_it() -> None:
+    assert {"header.order", "header.case"} <= _found(CHROME.format(144), ("host", "h"))
+    assert _found(CHROME.format(144), ("host", "h"), ordered=False) & {"header.order", "header.case"} == set()
+    assert "header.order" not in _found(CHROME.format(100), ("Host", "h"))  # too old to know
+
+
+def test_a_typed_address_has_no_referring_page_except_in_apps() -> None:
+    typed = (("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), ("Referer", "https://www.google.com/"))
+    assert "header.fetch_metadata" in _found(CHROME.format(144), *typed)
+    assert "header.fetch_metadata" not in _found(PHONE, *typed)
+    assert "header.fetch_metadata" not in _found(CHROME.format(144) + " Electron/39.0", *typed)
+    assert "header.fetch_metadata" not in _found(CHROME.format(144), *typed[:2])

@@ -27,6 +27,7 @@ def found(network: Network | Unavailable) -> list[tuple[str, tuple[str, ...]]]:
         (Network(labels=("tor:Tor", "hosting:OVHcloud")), [("network.tor", ("Tor",))]),
         (Network(labels=("proxy:zscaler", "hosting:x")), [("network.company_proxy", ("zscaler",))]),
         (Network(labels=("crawler:googlebot", "hosting:Google Cloud")), []),
+        (Network(15169, "Example Hosting", "US", ("crawler:googlebot",)), []),
         (Network(labels=("reserved:private",)), []),
         (Network(16509, "Amazon.com, Inc.", "US"), [("network.hosting", ("Amazon AWS",))]),
         (Network(64500, "Example Hosting GmbH", "DE"), [("network.hosting", ("Example Hosting GmbH",))]),
