@@ -33,7 +33,7 @@ from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
-from gateway.log import log
+from gateway.log import log, seldom
 from gateway.metrics import Metrics
 from gateway.model import Mode
 from gateway.passport import Passports
@@ -276,7 +276,7 @@ class Gateway:
 
     def _failed(self, exchange: Exchange, error: Exception) -> None:
         self.metrics.count("leadgate_handler_failures")
-        log.error("handler failed", method=exchange.method, exc_info=error)
+        seldom("handler failed", type(error).__name__, method=exchange.method, exc_info=error)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

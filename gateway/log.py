@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
@@ -23,7 +25,7 @@ EVENTS = {
     "reload refused": "A changed configuration has problems, or needs a restart; the old one stays in force.",
     "proxy suspected": "Most visitors seem to come from one proxy that is not trusted; the line to add to the configuration.",
     "fail open": "A route passed traffic on without a decision; route and reason. Logged at most once a minute for each reason.",
-    "origin failed": "The site behind the gateway could not be reached or broke off. Logged at most once a minute for each kind.",
+    "origin failed": "The site behind the gateway could not be reached or broke off. Logged at most once a minute for each site and kind.",
     "store failed": "The system of record cannot commit; what to do. Logged at most once a minute.",
     "store recovered": "The system of record commits again.",
     "lead held": "A lead waits for a person.",
@@ -33,7 +35,7 @@ EVENTS = {
     "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",
     "draining": "A stop was asked for; requests under way are finished first.",
     "stopped": "The process ends; requests that had to be cut off.",
-    "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it.",
+    "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. At most once a minute for each kind.",
 }
 
 
@@ -69,3 +71,29 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class Seldom:
+    """Error lines that a flood of requests must not turn into a flood of lines: one for each kind in `every_s` seconds.
+
+    The next line of the kind tells in `left_out` how many were not written; the counters at /metrics have them all.
+    Kinds are made of what the program and its configuration know (a site's name, an error's type), never of what a
+    visitor sends, so that there are few of them.
+    """
+
+    def __init__(self, every_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._kinds: dict[tuple[str, ...], tuple[float, int]] = {}  # when the next may be written, and how many were not
+
+    def __call__(self, event: str, *kind: str, **fields: object) -> None:
+        now = self._clock()
+        due, left_out = self._kinds.get((event, *kind), (now, 0))
+        if now < due:
+            self._kinds[event, *kind] = (due, left_out + 1)
+            return
+        self._kinds[event, *kind] = (now + self._every_s, 0)
+        log.error(event, **fields, **({"left_out": left_out} if left_out else {}))
+
+
+seldom = Seldom()

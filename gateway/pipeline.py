@@ -15,7 +15,7 @@ from detectors.signal import Signal
 from gateway.evidence.record import Answered, build
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
-from gateway.log import log
+from gateway.log import seldom
 from gateway.metrics import Metrics
 from gateway.model import Mode, now_us
 from gateway.stores.records import Entry
@@ -81,20 +81,20 @@ class Pipeline:
             observation = _without_facts(arrival, f"facts: {type(error).__name__}")
             failures.append(("facts", type(error).__name__))
             count("leadgate_fail_open", arrival.site, "facts")
-            log.error("fail open", reason="facts", route=by.name, error=repr(error))
+            seldom("fail open", "facts", type(error).__name__, reason="facts", route=by.name, error=repr(error))
         clock = stage("facts", clock)
         signals, failed = detectors.run(observation, by.reference)
         for detector, kind in failed:
             failures.append((f"detector {detector}", kind))
             count("leadgate_detector_failures", detector)
-            log.error("detector failed", detector=detector, error=kind)
+            seldom("detector failed", detector, detector=detector, error=kind)
         clock = stage("detectors", clock)
         try:
             verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), failures)
         except Exception as error:  # noqa: BLE001 - fail open, as above
             verdict = _undecided(f"rules: {type(error).__name__}")
             count("leadgate_fail_open", arrival.site, "rules")
-            log.error("fail open", reason="rules", route=by.name, error=repr(error))
+            seldom("fail open", "rules", type(error).__name__, reason="rules", route=by.name, error=repr(error))
         stage("rules", clock)
         count("leadgate_observations", arrival.site, arrival.kind, verdict.decision, verdict.ivt)
         for signal in signals:

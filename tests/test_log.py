@@ -32,3 +32,28 @@ def test_a_line_is_one_json_object_with_level_time_and_event() -> None:
     line = json.loads(stream.getvalue())
     assert (line["event"], line["level"], line["error"]) == ("origin failed", "warning", "no answer from [e-mail]")
     assert line["timestamp"].endswith("Z")
+
+
+def test_a_flood_of_one_kind_is_one_line_a_minute_that_tells_how_many_were_left_out() -> None:
+    stream = io.StringIO()
+    logging.configure("info", stream)
+    now = 100.0
+    seldom = logging.Seldom(60, lambda: now)
+    for _ in range(5):
+        seldom("origin failed", "acme", "ConnectFailed", site="acme")
+    seldom("origin failed", "acme", "HeadTimeout", site="acme")
+    seldom("origin failed", "other", "ConnectFailed", site="other")
+    now = 159.9
+    seldom("origin failed", "acme", "ConnectFailed", site="acme")
+    now = 160.0
+    seldom("origin failed", "acme", "ConnectFailed", site="acme")
+    now = 220.0
+    seldom("origin failed", "acme", "ConnectFailed", site="acme")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["site"], line.get("left_out")) for line in lines] == [
+        ("acme", None),
+        ("acme", None),
+        ("other", None),
+        ("acme", 5),
+        ("acme", None),
+    ]

@@ -7,6 +7,8 @@ from gateway.edge.arrivals import Visit
 from gateway.generation import Generation
 from gateway.intake import session_cookie
 from gateway.intake.exchange import Exchange
+from gateway.log import seldom
+from gateway.metrics import Metrics
 from gateway.model import Mode
 from gateway.pipeline import Judged
 from gateway.upstream.errors import HeadTimeout, UpstreamError
@@ -70,3 +72,10 @@ async def say(exchange: Exchange, name: str, reference: str = "", *, style: str 
 def trouble(error: UpstreamError) -> str:
     """The page that tells a visitor of this failure."""
     return "slow" if isinstance(error, HeadTimeout) else "unreachable"
+
+
+def origin_failed(metrics: Metrics, site: str, error: UpstreamError) -> None:
+    """Count a failure of the site behind the gateway, and log it now and then."""
+    kind = type(error).__name__
+    metrics.count("leadgate_origin_errors", site, kind)
+    seldom("origin failed", site, kind, site=site, error=str(error))

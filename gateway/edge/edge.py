@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.observation import Kind
-from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
+from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
@@ -12,7 +12,6 @@ from gateway.intake import render_token
 from gateway.intake.exchange import Exchange
 from gateway.intake.keys import KeyRing
 from gateway.intake.target import Target, parse
-from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import Mode
 from gateway.passport import Passports
@@ -115,8 +114,7 @@ class Edge:
         return Injector(page_url, inputs) if inputs else None
 
     async def _unreachable(self, exchange: Exchange, site: SiteRoutes, error: UpstreamError) -> int:
-        self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
-        log.warning("origin failed", site=site.name, error=str(error))
+        origin_failed(self._metrics, site.name, error)
         return await say(exchange, trouble(error))
 
     async def _own(self, exchange: Exchange, generation: Generation, target: Target) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from detectors.observation import Kind, Unavailable
-from gateway.edge.answers import CookieOnHead, forwarded_for, say, trouble, verdict_headers
+from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit, raw_head
 from gateway.edge.reading import Reading, understand
 from gateway.evidence.record import Answered
@@ -21,7 +21,7 @@ from gateway.intake.forms import FormLimits
 from gateway.intake.keys import KeyRing
 from gateway.intake.refusal import BodyTooLarge
 from gateway.intake.target import Target
-from gateway.log import log
+from gateway.log import log, seldom
 from gateway.metrics import Metrics
 from gateway.model import LeadState, Mode, new_id, now_us
 from gateway.passport import Passports
@@ -149,8 +149,9 @@ class Submissions:
             self._store.unjournaled(arrival.id)
             self._metrics.count("leadgate_unjournaled", site.name)
             reason = error.reason if isinstance(error, StoreUnavailable) else "no commit within journal_deadline_ms"
-            log.error(
+            seldom(
                 "store failed",
+                "journal",
                 reason=reason,
                 remedy="free disk space or look at the store; submissions go to the origin meanwhile",
             )
@@ -217,8 +218,7 @@ class Submissions:
                 on_data=on_data if success.body is not None else None,
             )
         except UpstreamError as error:
-            self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
-            log.warning("origin failed", site=site.name, error=str(error))
+            origin_failed(self._metrics, site.name, error)
             note = "delivery unknown: " + str(error) if error.sent else str(error)
             self._settle(judged, LeadState.HELD, "delivery failed", {"error": str(error), "sent": error.sent}, note)
             await say(
@@ -246,7 +246,7 @@ class Submissions:
         try:
             await forward(exchange, site.upstream, forwarded=forwarded_for(exchange, generation), body=body)
         except UpstreamError as error:
-            self._metrics.count("leadgate_origin_errors", site.name, type(error).__name__)
+            origin_failed(self._metrics, site.name, error)
             await say(exchange, trouble(error))
 
     async def _too_large(
@@ -288,7 +288,7 @@ class Submissions:
                 on_head=on_head,
             )
         except UpstreamError as failure:
-            self._metrics.count("leadgate_origin_errors", site.name, type(failure).__name__)
+            origin_failed(self._metrics, site.name, failure)
             on_head.status = await say(exchange, trouble(failure), style=_style(route))
         self._pipeline.record(judged, Answered(on_head.status or 0, "origin"))
 
