@@ -35,7 +35,7 @@ EVENTS = {
     "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",
     "draining": "A stop was asked for; requests under way are finished first.",
     "stopped": "The process ends; requests that had to be cut off.",
-    "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. At most once a minute for each kind.",
+    "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. Once a minute for each kind.",
 }
 
 
@@ -84,7 +84,8 @@ class Seldom:
     def __init__(self, every_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._every_s = every_s
         self._clock = clock
-        self._kinds: dict[tuple[str, ...], tuple[float, int]] = {}  # when the next may be written, and how many were not
+        # when the next may be written, and how many were not
+        self._kinds: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def __call__(self, event: str, *kind: str, **fields: object) -> None:
         now = self._clock()
