@@ -7,8 +7,10 @@ that an observation can be written into a record and read back whole.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from typing import Self
 
 import msgspec
 
@@ -123,15 +125,39 @@ class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     distinct: int
 
 
-class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc=False):
-    """Counters by "<dimension>/<window in seconds>", of this kind of observation only.
+WINDOWS = (60, 600, 3600, 86400)
+"""Windows of the counters, in seconds."""
 
-    Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of user agent and header shape), session, click, email,
-    phone. Windows: 60, 600, 3600, 86400. A dimension without a value for this observation is absent. The distinct members counted are browsers,
-    except for `browser` and `email`/`phone`, where they are addresses.
+Counts = tuple[Count, Count, Count, Count]
+NONE = Count(0, 0)
+
+
+class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc=False):
+    """Sliding-window counters by dimension, one for each of WINDOWS, of this kind of observation only.
+
+    Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of what stays the same for one browser), session, click,
+    email, phone. A dimension without a value for this observation is absent. The distinct members counted are browsers, except for `browser`, where
+    they are addresses, and for `email` and `phone`, where they are networks.
     """
 
-    counts: dict[str, Count]
+    counts: dict[str, Counts]
+
+    @classmethod
+    def of(cls, flat: Mapping[str, Count]) -> Self:
+        """From counters by "<dimension>/<seconds>", as conditions and cases name them; windows not named count nothing."""
+        counts: dict[str, list[Count]] = {}
+        for key, count in flat.items():
+            dimension, _, window = key.partition("/")
+            counts.setdefault(dimension, [NONE] * len(WINDOWS))[WINDOWS.index(int(window))] = count
+        return cls({dimension: (a, b, c, d) for dimension, (a, b, c, d) in counts.items()})
+
+    def flat(self) -> dict[str, Count]:
+        """Counters by "<dimension>/<seconds>"."""
+        return {
+            f"{dimension}/{window}": count
+            for dimension, row in self.counts.items()
+            for window, count in zip(WINDOWS, row, strict=True)
+        }
 
 
 class Click(msgspec.Struct, frozen=True, tag_field="fact", tag="click", gc=False):

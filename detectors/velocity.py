@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from detectors.data_files import load
-from detectors.observation import Count, Observation, Unavailable, Velocity
+from detectors.observation import WINDOWS, Count, Observation, Unavailable, Velocity
 from detectors.signal import Signal
 from geoip.network import Network
 
@@ -90,13 +90,13 @@ class Counter:
 class VelocityLimits:
     """The table of data/velocity_limits.yaml, ready to look up.
 
-    counters    kind of observation → "<dimension>/<window in seconds>" → Counter
+    counters    kind of observation → dimension → one Counter for each of WINDOWS, None where that window has no limit
     shared      kind of network → factor on the limits of shared counters; 0: not judged
     words       kind of network → pattern over an organisation's name
     content_hash  SHA-256 (hexadecimal) of all of it
     """
 
-    counters: Mapping[str, Mapping[str, Counter]]
+    counters: Mapping[str, Mapping[str, Sequence[Counter | None]]]
     shared: Mapping[str, int]
     words: Mapping[str, re.Pattern[str]]
     content_hash: str
@@ -111,12 +111,13 @@ class VelocityLimits:
     @classmethod
     def build(cls, table: Mapping[str, Any]) -> Self:
         """From a mapping shaped like data/velocity_limits.yaml."""
-        counters: dict[str, dict[str, Counter]] = {"landing": {}, "submission": {}}
+        counters: dict[str, dict[str, list[Counter | None]]] = {"landing": {}, "submission": {}}
         for name, windows in table["limits"].items():
             dimension, _, kind = name.partition(".")
             only = table["only_kinds"].get(dimension)
             for window, limit in windows.items():
-                counters[kind][f"{dimension}/{window}"] = Counter(
+                row = counters[kind].setdefault(dimension, [None] * len(WINDOWS))
+                row[WINDOWS.index(window)] = Counter(
                     dimension=dimension,
                     window=window,
                     limit=Limit(**limit),
@@ -154,10 +155,12 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         return
     counters = ref.limits.counters[obs.kind.value]
     busy = []
-    for key, counted in obs.velocity.counts.items():
-        counter = counters.get(key)
-        if counter is not None and counted.count > counter.limit.base:  # nobody is allowed less: most visitors end here
-            busy.append((counter, counted))
+    for dimension, row in obs.velocity.counts.items():
+        for counter, counted in zip(counters.get(dimension, ()), row, strict=False):
+            if (
+                counter is not None and counted.count > counter.limit.base
+            ):  # nobody is allowed less: most visitors end here
+                busy.append((counter, counted))
     if busy:
         yield from _judge(busy, obs.kind.value, ref.limits, obs.network)
 

@@ -93,7 +93,7 @@ def _counts(name: str, keys: tuple[str, ...], whole: bool) -> Callable[[Observat
     field = "count" if name == "velocity" else "distinct"
 
     def read(obs: Observation) -> Value:
-        counts = obs.velocity.counts if isinstance(obs.velocity, Velocity) else {}
+        counts = obs.velocity.flat() if isinstance(obs.velocity, Velocity) else {}
         found = {key: getattr(counts[key], field) if key in counts else 0 for key in keys}
         return found | {key: getattr(count, field) for key, count in counts.items()} if whole else found
 

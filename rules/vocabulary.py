@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from detectors.observation import Click, Observation, RenderToken, Session, Unavailable, Velocity
+from detectors.observation import WINDOWS, Click, Observation, RenderToken, Session, Unavailable, Velocity
 from geoip.network import Network
 
 Value = bool | int | str | list[str] | dict[str, int] | dict[str, str]
@@ -30,7 +30,6 @@ NETWORK_KINDS = (
 """In the order of precedence: relays, VPN exits and crawlers stand in hosting networks, and are what matters there."""
 
 DIMENSIONS = ("address", "prefix", "network", "browser", "session", "click", "email", "phone")
-WINDOWS = (60, 600, 3600, 86400)
 COUNTERS = frozenset(f"{dimension}/{window}" for dimension in DIMENSIONS for window in WINDOWS)
 
 FACTS = ("client", "request", "network", "velocity", "session", "click", "reverse", "lead", "token", "duplicate")
@@ -70,11 +69,11 @@ def _form(obs: Observation) -> str:
 
 
 def _counts(obs: Observation) -> dict[str, int]:
-    return {key: c.count for key, c in obs.velocity.counts.items()} if isinstance(obs.velocity, Velocity) else {}
+    return {key: c.count for key, c in obs.velocity.flat().items()} if isinstance(obs.velocity, Velocity) else {}
 
 
 def _distinct(obs: Observation) -> dict[str, int]:
-    return {key: c.distinct for key, c in obs.velocity.counts.items()} if isinstance(obs.velocity, Velocity) else {}
+    return {key: c.distinct for key, c in obs.velocity.flat().items()} if isinstance(obs.velocity, Velocity) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 from detectors.observation import (
     Click,
     Client,
-    Count,
+    Counts,
     Duplicate,
     Kind,
     Observation,
@@ -23,7 +23,7 @@ from detectors.observation import (
     Velocity,
 )
 from gateway.facts.arrival import Arrival
-from gateway.stores.memory import WINDOWS, Hit, Look, Operation, Result, Seal, Sealed
+from gateway.stores.memory import Hit, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
 
 DAY_S = 86_400
@@ -32,6 +32,7 @@ LEAD_TTL_S = 30 * DAY_S
 TOKEN_TTL_S = 3 * DAY_S
 SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
+
 
 class HotState(Protocol):
     async def observe(self, ops: Sequence[Operation], now: int) -> Sequence[Result]: ...
@@ -212,17 +213,15 @@ class _Plan:
         return hashes.digest("derived", f"{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
 
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
-        counts: dict[str, Count] = {}
-        for dimension, windows in zip(self._dimensions, results, strict=False):
-            if isinstance(windows, Unavailable):
-                return windows
-            for window, count in zip(WINDOWS, windows, strict=True):  # type: ignore[arg-type]  # a Hit answers one Count per window
-                key = f"{dimension}/{window}"
-                known = counts.get(key)
-                if (
-                    known is None or known.count < count.count
-                ):  # several e-mail addresses in one form: the busiest counts
-                    counts[key] = count
+        counts: dict[str, Counts] = {}
+        for dimension, found in zip(self._dimensions, results, strict=False):
+            if not isinstance(found, tuple):
+                return found if isinstance(found, Unavailable) else Unavailable("counters: no answer")
+            known = counts.get(dimension)
+            if (
+                known is None or known[-1].count < found[-1].count
+            ):  # several e-mail addresses in one form: the busiest counts
+                counts[dimension] = found
         return Velocity(counts)
 
     def _sealed(self, name: str, results: Sequence[Result]) -> Sealed | Unavailable | None:

@@ -18,16 +18,10 @@ from struct import unpack
 
 import msgspec
 
-from detectors.observation import Count, Unavailable
+from detectors.observation import WINDOWS, Count, Counts, Unavailable
 from gateway.stores.aging import AgingMap
 
-WINDOWS = (60, 600, 3600, 86400)
-"""Window lengths in seconds. Each divides the next, so two moments in one bucket of the shortest share the buckets of
-all.
-"""
-
 DISTINCT_CAP = 64
-Counts = tuple[Count, Count, Count, Count]
 
 _W0, _W1, _W2, _W3 = (window * 1_000_000 for window in WINDOWS)
 _H0, _H1, _H2, _H3 = (window * 500_000 for window in WINDOWS)

@@ -185,7 +185,7 @@ def _velocity(case: dict[str, Any]) -> Velocity | Unavailable:
     given = case.get("velocity", {})
     if isinstance(given, str):
         return Unavailable(given)
-    return Velocity({key: Count(*numbers) for key, numbers in {**ORDINARY_COUNTS, **given}.items()})
+    return Velocity.of({key: Count(*numbers) for key, numbers in {**ORDINARY_COUNTS, **given}.items()})
 
 
 def _lead(case: dict[str, Any]) -> Lead | Unavailable:

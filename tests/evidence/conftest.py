@@ -23,7 +23,7 @@ def observation(**changes):
         "client": Client("203.0.113.5", 4711),
         "request": Request("POST", "/lead?gclid=x", (("Host", "www.acme.example"), ("User-Agent", "Mozilla/5.0"))),
         "network": Network(64500, "Example Net", "DE"),
-        "velocity": Velocity({"address/60": Count(3, 1)}),
+        "velocity": Velocity.of({"address/60": Count(3, 1)}),
         "lead": Lead(
             "quote", (("email", "Ann@Example.org"),), {"email": ("Ann@Example.org ",), "phone": ("+49 (30) 12",)}
         ),

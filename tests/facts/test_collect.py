@@ -55,7 +55,7 @@ class Facts:
 
 def counts(velocity: Velocity | Unavailable) -> dict[str, tuple[int, int]]:
     assert isinstance(velocity, Velocity)
-    return {key: (c.count, c.distinct) for key, c in velocity.counts.items() if key.endswith("/60")}
+    return {key: (c.count, c.distinct) for key, c in velocity.flat().items() if key.endswith("/60")}
 
 
 async def test_counts_rise_with_each_event_and_tell_browsers_apart() -> None:

@@ -110,7 +110,7 @@ def landing() -> Callable[..., Observation]:
             "client": Client("192.0.2.7"),
             "request": Request("GET", "/offer", (("Host", "www.acme.example"), ("User-Agent", "Mozilla/5.0 Test"))),
             "network": Network(asn=64496, organisation="Example Mobile", country="DE"),
-            "velocity": Velocity({"address/60": Count(5, 3), "address/3600": Count(50, 30)}),
+            "velocity": Velocity.of({"address/60": Count(5, 3), "address/3600": Count(50, 30)}),
             "session": Session("derived", "ab12", 4, 1),
         }
         return Observation(**(base | facts))

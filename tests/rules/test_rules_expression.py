@@ -123,7 +123,7 @@ def test_the_kind_that_matters_most_wins() -> None:
 
 
 def test_a_condition_may_name_a_counter_and_walk_all_of_them(landing: Make) -> None:
-    obs = landing(velocity=Velocity({"email/60": Count(7, 2)}))
+    obs = landing(velocity=Velocity.of({"email/60": Count(7, 2)}))
     assert holds('velocity["address/60"] == 0 && velocity.exists(key, velocity[key] == 7)', obs)
 
 

@@ -19,8 +19,8 @@ from rules.verdict import Decision, Ivt, Verdict
 Make = Callable[..., Observation]
 RULES = load()
 DETECTORS = Path(__file__).parents[2] / "detectors"
-CROWD = Velocity({"address/3600": Count(400, 40)})
-FEW = Velocity({"address/3600": Count(400, 2)})
+CROWD = Velocity.of({"address/3600": Count(400, 40)})
+FEW = Velocity.of({"address/3600": Count(400, 2)})
 COOKIE = Session("cookie", "ab", 300, 4)
 
 
