@@ -1,4 +1,5 @@
-"""What the user agent declares itself to be. Anybody can send any user agent, so this never decides alone."""
+"""What the user agent declares itself to be. Anybody can send any user agent, so this never decides alone; only an attack written into it, or the name of an
+attack tool, does: no real visitor produces those."""
 
 from __future__ import annotations
 

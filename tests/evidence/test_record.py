@@ -66,9 +66,8 @@ class Shapes:
         st.dictionaries(st.sampled_from(["email", "phone", "ü", "\U0001f600", "\ue000"]), texts, max_size=4),
         texts,
     )
-    counts = st.dictionaries(
-        st.sampled_from(["address/60", "email/3600", "click/86400"]), st.builds(Count, small, st.integers(0, 64))
-    )
+    count = st.builds(Count, small, st.integers(0, 64))
+    counts = st.dictionaries(st.sampled_from(["address", "email", "click"]), st.tuples(count, count, count, count))
     observations = st.builds(
         Observation,
         kind=st.sampled_from(Kind),
