@@ -22,6 +22,7 @@ EVENTS = {
     "started": "The gateway listens; addresses, sites and the configuration's generation.",
     "ready": "Everything a request needs is there.",
     "reloaded": "A changed configuration is in force; the new generation.",
+    "settings warning": "Something in the settings should be looked at, though they can be used; at start and after each reload.",
     "reload refused": "A changed configuration has problems, or needs a restart; the old one stays in force.",
     "proxy suspected": "Most visitors seem to come from one proxy that is not trusted; the line to add to the configuration.",
     "fail open": "A route passed traffic on without a decision; route and reason. Logged at most once a minute for each reason.",

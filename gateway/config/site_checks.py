@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from detectors.honeypot import is_filled_by_browsers
 from gateway.config.problems import Loc, Severity
 from gateway.config.sites import Form, Site
 from gateway.config.values import pattern_regex
@@ -108,6 +109,13 @@ def _form(form: Form) -> Iterator[Result]:
                 f'"{name}" is also given as {role}: every person who fills it in would be rejected',
                 "name a field that people do not see",
                 "error",
+            )
+        elif is_filled_by_browsers(name):
+            yield (
+                ("honeypot", number),
+                f'browsers and password managers fill fields called "{name}" for real visitors: what stands there is a hint only',
+                "give the hidden field a neutral name in the page and here, for example lg_note_k7",
+                "warning",
             )
     if not mapping and not form.honeypot:
         yield (

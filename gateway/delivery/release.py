@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from gateway.config import Success
 from gateway.delivery.headers import Field
+from gateway.intake.client_ip import parse_address
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
@@ -114,13 +115,13 @@ async def deliver(body: LeadBody, upstream: Upstream, headers: Sequence[Field] =
     method, target, version, fields = parse_head(body.head)
     content = await body.read()
     host = next((value for name, value in fields if name.lower() == b"host"), None)
-    address = body.client or body.peer.rpartition(":")[0]
+    peer = body.peer.rpartition(":")[0]
     head = request_head(
         method,
         target,
         fields,
         version=version,
-        forwarded=Forwarded(address, body.lead.scheme, host),
+        forwarded=Forwarded(peer, body.lead.scheme, host, trusted=_was_trusted(peer, body.client)),
         add=headers,
         content_length=len(content),
     )
@@ -129,6 +130,12 @@ async def deliver(body: LeadBody, upstream: Upstream, headers: Sequence[Field] =
         return answer.status, _field(answer, b"location"), (await _beginning(answer)).decode("utf-8", "replace")
     finally:
         await answer.close()
+
+
+def _was_trusted(peer: str, client: str | None) -> bool:
+    """Was the connection one of a proxy that was believed when the lead came? Then the client is somebody else, and
+    what the proxy said of it is passed on as it would have been then."""
+    return client is not None and parse_address(client) != parse_address(peer)
 
 
 def parse_head(head: bytes) -> tuple[str, bytes, tuple[int, int], list[tuple[bytes, bytes]]]:
