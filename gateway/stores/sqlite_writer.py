@@ -143,6 +143,8 @@ class Writer:
 
     async def flush(self) -> None:
         """Wait until everything queued before is durable. Raises StoreUnavailable."""
+        if self._closing:
+            raise StoreUnavailable("the store is closing")
         loop = asyncio.get_running_loop()
         waiting = Waiting(lambda _: None, loop.create_future(), loop)
         self._flushes.append((self._queued, waiting))
