@@ -42,20 +42,34 @@ def with_replay_store(path: Path, work: Callable[[SqliteStore], Awaitable[T]]) -
 def replay(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Access logs, plain or gzip; - reads standard input. Several are merged by time."),
+        typer.Argument(
+            metavar="FILE...", help="Access logs, plain or gzip; - reads standard input. Several are merged by time."
+        ),
     ],
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Judge by the sites, landing pages, rules and lists of this settings file. Without: every page, built-in rules."),
+        typer.Option(
+            "--config",
+            help="Judge by the sites, landing pages, rules and lists of this settings file. Without: every page, built-in rules.",
+        ),
     ] = None,
     store: Annotated[
         str, typer.Option(help="Store the records go to, a path or sqlite:///path; made where there is none.")
     ] = str(DEFAULT),
-    site: Annotated[str | None, typer.Option(help="With --config: the site all lines belong to, for logs that name no host.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write the flagged page views to this file, one row each.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report as one self-contained page with charts.")] = None,
+    site: Annotated[
+        str | None, typer.Option(help="With --config: the site all lines belong to, for logs that name no host.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the flagged page views to this file, one row each.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report as one self-contained page with charts.")
+    ] = None,
     full_addresses: Annotated[
-        bool, typer.Option("--full-addresses", help="Show whole addresses in the page, not only their neighbourhood (/24, /48).")
+        bool,
+        typer.Option(
+            "--full-addresses", help="Show whole addresses in the page, not only their neighbourhood (/24, /48)."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

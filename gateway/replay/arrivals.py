@@ -141,7 +141,9 @@ class Arrivals:
             site=route.site,
             at=line.at,
             client=self._client(line),
-            request=Request(line.method, line.target, headers, line.version, line.scheme, complete=False, ordered=False),
+            request=Request(
+                line.method, line.target, headers, line.version, line.scheme, complete=False, ordered=False
+            ),
             page=Page(line.host, target.path, clicks.campaign(query) if query else {}),
             session_mode=route.session,
             click=clicks.click_id(query) if query else None,
@@ -170,7 +172,9 @@ class Arrivals:
         """UUIDv7 of the log's time; in place of its random bits a hash of log, line, and how often just this line came before."""
         line = blake2b(self._seed + raw, digest_size=10).digest()
         repeat = self._repeats.get(line, 0)
-        if not repeat and len(self._repeats) >= _REPEATS_KEPT:  # equal lines stand close together: old ones may be forgotten
+        if (
+            not repeat and len(self._repeats) >= _REPEATS_KEPT
+        ):  # equal lines stand close together: old ones may be forgotten
             for old in tuple(self._repeats)[: _REPEATS_KEPT // 2]:
                 del self._repeats[old]
         self._repeats[line] = repeat + 1

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.replay.lines import MAX_LINE, LogLine, Unreadable
 from gateway.replay.json_lines import parse_json
+from gateway.replay.lines import MAX_LINE, LogLine, Unreadable
 from gateway.replay.text_lines import parse_text
 
 CHUNK = 262_144
@@ -93,7 +93,9 @@ class LogFile:
         for magic, (kind, tool) in _PACKED.items():
             if first.startswith(magic):
                 named = "" if self._path is None else f" {self.name}"
-                raise Broken(f"{self.name}: it is packed with {kind}. Unpack it on the way in: {tool}{named} | leadgate replay -")
+                raise Broken(
+                    f"{self.name}: it is packed with {kind}. Unpack it on the way in: {tool}{named} | leadgate replay -"
+                )
         chunks = _chunks(first, stream, read)
         if first[:2] == _GZIP:
             yield from self._gunzipped(chunks)
@@ -119,7 +121,9 @@ class LogFile:
         except zlib.error as error:
             raise Broken(f"{self.name}: the gzip data is damaged; what came before was read") from error
         if begun and not unpack.eof:
-            raise Broken(f"{self.name}: the gzip data ends too early, as after an interrupted copy; what came before was read")
+            raise Broken(
+                f"{self.name}: the gzip data ends too early, as after an interrupted copy; what came before was read"
+            )
 
 
 def source_of(name: str) -> str:

@@ -12,7 +12,17 @@ from gateway.replay.text_lines import parse_text
 
 # Fields by what they mean, spellings in the order of preference; compared without letter case.
 _TIME = ("time_iso8601", "@timestamp", "timestamp", "time", "msec", "ts", "datetime", "date", "time_local")
-_ADDRESS = ("remote_addr", "client_ip", "clientip", "remote_ip", "remote_address", "client_addr", "client", "ip", "remote_host")
+_ADDRESS = (
+    "remote_addr",
+    "client_ip",
+    "clientip",
+    "remote_ip",
+    "remote_address",
+    "client_addr",
+    "client",
+    "ip",
+    "remote_host",
+)
 _REQUEST = ("request", "request_line")
 _METHOD = ("request_method", "method", "http_method", "verb")
 _TARGET = ("request_uri", "uri", "url", "request_url", "request_path", "path")
@@ -23,7 +33,11 @@ _REFERER = ("http_referer", "http_referrer", "referer", "referrer")
 _HOST = ("http_host", "server_name", "vhost", "host")
 _PROTOCOL = ("server_protocol", "protocol", "proto", "http_version")
 _FORWARDED = ("http_x_forwarded_for", "x_forwarded_for", "xff")
-_OTHERS = {"http_accept": "Accept", "http_accept_language": "Accept-Language", "http_accept_encoding": "Accept-Encoding"}
+_OTHERS = {
+    "http_accept": "Accept",
+    "http_accept_language": "Accept-Language",
+    "http_accept_encoding": "Accept-Encoding",
+}
 _ABSENT = ("", "-")
 
 Fields = Mapping[str, Any]
@@ -50,8 +64,12 @@ def _caddy(entry: Fields, request: Fields) -> LogLine:
     """https://caddyserver.com/docs/logging: the request is an object with its headers as lists."""
     headers: list[tuple[str, str]] = []
     sent = request.get("headers")
-    for name, values in (sent.items() if isinstance(sent, dict) else ()):
-        headers += [(name, _bytes(value)) for value in (values if isinstance(values, list) else [values]) if isinstance(value, str)]
+    for name, values in sent.items() if isinstance(sent, dict) else ():
+        headers += [
+            (name, _bytes(value))
+            for value in (values if isinstance(values, list) else [values])
+            if isinstance(value, str)
+        ]
     named = {name.lower(): value for name, value in headers}
     remote, client = _text(request.get("remote_ip")), _text(request.get("client_ip"))
     if not remote:  # before 2.5: "remote_addr": "192.0.2.1:4711"

@@ -19,10 +19,15 @@ def text(done: Done, written: dict[str, str]) -> str:
     """The summary for the terminal. written: further files by kind."""
     result = done.result
     shown = traffic_text.render(done.traffic, done.days, provenance(done))
-    lines = ["", f"{number(result.lines)} lines in {done.seconds:.1f} s ({number(_speed(done))} a second, rules and lists loaded in {done.ready_s:.1f} s)"]
+    lines = [
+        "",
+        f"{number(result.lines)} lines in {done.seconds:.1f} s ({number(_speed(done))} a second, rules and lists loaded in {done.ready_s:.1f} s)",
+    ]
     lines += [f"{kind.upper()}: {path}" for kind, path in written.items()]
-    if done.traffic.worst:
-        lines.append(f"Why a page view was judged as it was: leadgate explain {done.traffic.worst[0].id} --store {done.store}")
+    if done.traffic.doubtful:
+        lines.append(
+            f"Why a page view was judged as it was: leadgate explain {done.traffic.doubtful[0].view.id} --store {done.store}"
+        )
     return shown + "\n".join(lines) + "\n"
 
 
@@ -59,10 +64,8 @@ def provenance(done: Done) -> Provenance:
 
 def _notes(done: Done) -> list[str]:
     """What a reader must know before he believes the numbers."""
-    result, notes = done.result, []
-    for source in result.sources:
-        if source.problem is not None and not source.problem.endswith("the file is empty"):
-            notes.append(source.problem)
+    result = done.result
+    notes = [s.problem for s in result.sources if s.problem is not None and not s.problem.endswith("the file is empty")]
     if result.judged and result.proxied * 10 >= result.judged:
         notes.append(
             f"{percent(result.proxied, result.judged)} of the page views show a proxy's address or a host name, so visitors cannot be told apart there. "
@@ -74,7 +77,9 @@ def _notes(done: Done) -> list[str]:
             "`explain` the earlier ones. Name another --store to keep both"
         )
     if result.backwards:
-        notes.append(f"{number(result.backwards)} lines are more than ten minutes older than lines before them; counters stood still meanwhile")
+        notes.append(
+            f"{number(result.backwards)} lines are more than ten minutes older than lines before them; counters stood still meanwhile"
+        )
     if result.form_posts:
         notes.append(
             f"{number(result.form_posts)} form posts were seen, {number(result.suspicious_posts)} with findings against them. Logs hold no form "
@@ -105,7 +110,7 @@ def as_json(done: Done) -> dict[str, Any]:
         "by_day": [{"day": day, **_classes(counts)} for day, counts in done.days],
         "reasons": [
             {"signal": r.signal, "text": r.text, "ivt": r.ivt, "page_views": r.views, "flagged": r.flagged,
-             "examples": dict((name, count) for name, count in r.examples if name)}
+             "examples": {name: count for name, count in r.examples if name}}
             for r in traffic.reasons
         ],
         "crawlers": msgspec.to_builtins(traffic.crawlers),
@@ -141,7 +146,11 @@ def _share(share: Share) -> dict[str, Any]:
 
 
 def _when(at: int | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        None
+        if at is None
+        else datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
 
 
 def _speed(done: Done) -> int:

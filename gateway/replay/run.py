@@ -15,7 +15,6 @@ import msgspec
 from detectors import crawlers
 from detectors.observation import Client, Kind, ReverseName, Unavailable
 from detectors.reference import Reference
-from gateway.evidence.record import decode
 from gateway.facts.collect import Collector
 from gateway.intake.client_ip import TrustedProxies
 from gateway.metrics import Metrics
@@ -92,6 +91,7 @@ class Replay:
     hash_key  32 bytes: hashes of sessions and click ids in records are the same in every run with the same key
     network   address → Network, or Unavailable
     store     where records go, None to write none
+    generation  id of the rules and lists, stands in each record
     flagged   is given each flagged page view, in the order of time
     read      is told of bytes taken from files, and of lines dealt with
     """
@@ -105,11 +105,13 @@ class Replay:
         network: Callable[[str], Network | Unavailable],
         store: Store | None,
         tally: Tally,
+        generation: str,
         *,
         flagged: Callable[[View], None] = lambda _: None,
         read: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._routes, self._trusted, self._network, self._store, self._tally = routes, trusted, network, store, tally
+        self._generation = f'"generation":"{generation}"'.encode()
         self._flagged, self._read, self._declared = flagged, read, reference.agents.declared
         collector = Collector(hash_key, MemoryState(), network, _no_dns, _wants_reverse)
         self._pipeline = Pipeline(collector, lambda _: True, Metrics(), source="replay")
@@ -226,8 +228,7 @@ class Replay:
         if known:
             fresh = [entry for entry in batch if entry.id not in known]
             if not result.known and (earlier := await store.get_record(min(known))) is not None:
-                mine = next(entry for entry in batch if entry.id == earlier.id)
-                result.outdated = f'"generation":"{decode(earlier.body).generation}"'.encode() not in mine.parts[0]
+                result.outdated = self._generation not in earlier.body
             result.known += len(known)
             batch = fresh
         result.stored += len(batch)

@@ -14,7 +14,7 @@ import orjson
 from detectors.observation import Kind, Unavailable
 from detectors.reference import Reference
 from gateway.config import Config
-from gateway.generation import Generation
+from gateway.generation import Generation, SiteRoutes
 from gateway.generation import build as build_generation
 from gateway.intake.client_ip import TrustedProxies
 from gateway.model import Mode
@@ -73,7 +73,9 @@ def plan(config: Config | None, site: str | None) -> Plan:
         if site is not None:
             raise BadSite("--site names a site of the settings: give --config as well")
         ruleset = loader.load()
-        content = orjson.dumps({"replay": "every page", "rules": orjson.Fragment(ruleset.content()), "lists": reference.content_hash})
+        content = orjson.dumps(
+            {"replay": "every page", "rules": orjson.Fragment(ruleset.content()), "lists": reference.content_hash}
+        )
         generation = hashlib.sha256(content).hexdigest()[:16]
         policy = ruleset.policy(Kind.LANDING)
         judgement = Judgement("every page", Mode.MONITOR, generation, reference, ruleset, policy, Lists())
@@ -85,7 +87,7 @@ def plan(config: Config | None, site: str | None) -> Plan:
     return Plan(routes, built.trusted, network, ruleset, reference, built.id, built.content)
 
 
-def _only(built: Generation, name: str | None):  # type: ignore[no-untyped-def]
+def _only(built: Generation, name: str | None) -> SiteRoutes | None:
     names = [routes.name for routes in built.sites]
     if name is not None:
         for routes in built.sites:
@@ -114,12 +116,16 @@ def run(
         except GeoipError as error:
             return Unavailable(f"network: {error}")
 
+    live = config is not None and store_file.absolute() == config.store_path.absolute()
+    keys_directory = config.keys_path if config is not None and live else None
+
     async def work() -> Done:
-        live = config is not None and store_file.absolute() == config.store_path.absolute()
-        store, keys = open_store(store_file, config.keys_path if config is not None and live else None)
+        store, keys = open_store(store_file, keys_directory)
         try:
             await store.put_generation(what.generation, what.content)
-            tally = Tally(lambda signal: what.ruleset.weights[signal].text if signal in what.ruleset.weights else signal)
+            tally = Tally(
+                lambda signal: what.ruleset.weights[signal].text if signal in what.ruleset.weights else signal
+            )
             hash_key = keys.current(HASH).derive("replay")
             replay = Replay(
                 what.reference,
@@ -129,6 +135,7 @@ def run(
                 network,
                 store,
                 tally,
+                what.generation,
                 flagged=flagged or (lambda _: None),
                 read=read,
             )

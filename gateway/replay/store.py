@@ -42,6 +42,8 @@ def open_store(path: Path, keys: Path | None = None) -> tuple[SqliteStore, KeyRi
     keys  directory of the keys, where it is not the usual one
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)  # addresses and user agents: for its owner alone
     ring = KeyRing.open(keys or keys_path(path), SqliteStore.keys_used(path))
     return SqliteStore.open(path, ring, writer=WRITER, settings=SqliteSettings(durable=False)), ring
 

@@ -12,7 +12,9 @@ from gateway.replay.lines import LogLine, Unreadable, log_time, request_line
 
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _START = r"(\S++) (\S++) (?:(.*?) )?\[(\d\d?/\w{3}/\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\] "
-_LINE = re.compile(_START + _QUOTED + r" (\d{3}|-) (?:\d++|-)(?: " + _QUOTED + " " + _QUOTED + r"(?: " + _QUOTED + r")?( .*+)?)?$")
+_LINE = re.compile(
+    _START + _QUOTED + r" (\d{3}|-) (?:\d++|-)(?: " + _QUOTED + " " + _QUOTED + r"(?: " + _QUOTED + r")?( .*+)?)?$"
+)
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))")
 _PLAIN_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "b": "\b"}
 _FORWARDED = re.compile(r"[0-9A-Fa-f.:, \[\]]*[.:][0-9A-Fa-f.:, \[\]]*|unknown")
@@ -35,14 +37,18 @@ def parse_text(text: str) -> LogLine:
     found = _LINE.match(text)
     if found is None:
         raise Unreadable(_why(text))
-    first, second, third, day, hour, minute, seconds, zone, request, status, referer, agent, forwarded, _ = found.groups()
+    first, second, third, day, hour, minute, seconds, zone, request, status, referer, agent, forwarded, _ = (
+        found.groups()
+    )
     if "\\" in text:
         request = _unescaped(request)
         referer = None if referer is None else _unescaped(referer)
         agent = None if agent is None else _unescaped(agent)
     host, kind = "", "combined" if agent is not None else "common"
     if third is not None and second != "-" and (address := canonical_address(second)) is not None:
-        named = _VHOST.fullmatch(first)  # "www.example.com:443 192.0.2.1 - - [...": the address stands in the second place
+        named = _VHOST.fullmatch(
+            first
+        )  # "www.example.com:443 192.0.2.1 - - [...": the address stands in the second place
         if named is None:
             raise Unreadable("the name of the virtual host is none")
         host, first, kind = named[1], address, f"vhost_{kind}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,11 +9,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from gateway.reports.tallies import Classes, Counts, Tops
-from gateway.reports.views import View, campaign_name, general_text, network_name
-from rules.verdict import Ivt, Reason
+from gateway.reports.views import PLATFORM_WORDS, View, campaign_name, general_text, network_name
+from rules.verdict import Decision, Ivt, Reason
 
 HOUR = 3_600_000_000
-WORST_KEPT = 40
+GROUPS_KEPT = 5_000
+DOUBTFUL_SHOWN = 20
 PROVED, DENIED, CLAIMED = "proved", "denied", "only says so"
 
 _CRAWLER_SIGNALS = {
@@ -54,8 +54,15 @@ class CrawlerRow(msgspec.Struct, frozen=True):
     views: int
 
 
+class Doubtful(msgspec.Struct, frozen=True):
+    """The most doubtful of `alike` page views from one network with one browser, flagged for the same reasons."""
+
+    view: View
+    alike: int
+
+
 class Traffic(msgspec.Struct, frozen=True):
-    """The finished report. Times are UTC microseconds; `series` is by day, or by hour where the period is shorter than three days."""
+    """The finished report. Times are UTC microseconds; `series` is by day, or by hour where the period is shorter than four days."""
 
     first: int | None
     last: int | None
@@ -70,7 +77,7 @@ class Traffic(msgspec.Struct, frozen=True):
     platforms: tuple[Share, ...]
     pages: tuple[Share, ...]
     agents: tuple[Share, ...]
-    worst: tuple[View, ...]
+    doubtful: tuple[Doubtful, ...]
     unchecked: tuple[tuple[str, str, int], ...]
     sites: tuple[Share, ...]
 
@@ -103,13 +110,10 @@ class Tally:
         self._signal_ivt: dict[str, str] = {}
         self._crawlers: Counts = Counts()
         self._unchecked = Counts()
-        self._worst: list[tuple[int, int, View]] = []
-        self._number = 0
-        self._networks_known: dict[object, str] = {}
+        self._doubtful: dict[tuple[str, ...], tuple[View, int]] = {}
 
     def add(self, view: View) -> None:
         verdict, at = view.verdict, view.at
-        self._number += 1
         if self._first is None or at < self._first:
             self._first = at
         if self._last is None or at > self._last:
@@ -122,7 +126,7 @@ class Tally:
             self._campaigns[campaign].add(verdict)
         if view.click is not None:
             self._clicks.add(verdict)
-            self._platforms[view.click[0]].add(verdict)
+            self._platforms[PLATFORM_WORDS.get(view.click[0], view.click[0])].add(verdict)
         for fact, why in verdict.unavailable:
             self._unchecked.add(f"{fact}\n{why}")
         if verdict.reasons:
@@ -152,11 +156,22 @@ class Tally:
             self._crawlers.add("\n".join(crawler))
         if flagged:
             self._agents["no user agent" if not view.agent else view.agent].add(view.verdict)
-            entry = (-view.verdict.quality, -self._number, view)
-            if len(self._worst) < WORST_KEPT:
-                heapq.heappush(self._worst, entry)
-            elif entry > self._worst[0]:
-                heapq.heapreplace(self._worst, entry)
+            if view.verdict.decision is not Decision.ACCEPT or view.verdict.ivt is Ivt.SIVT:
+                self._doubt(view)
+
+    def _doubt(self, view: View) -> None:
+        """Verified crawlers and others that were let in as what they are raise no doubt, and are not kept here."""
+        kind = (
+            network_name(view.network, view.address),
+            view.agent or "",
+            *[r.signal for r in view.verdict.reasons if r.counted > 0],
+        )
+        known = self._doubtful.get(kind)
+        if known is not None:
+            worst, alike = known
+            self._doubtful[kind] = (view if _rank(view) < _rank(worst) else worst, alike + 1)
+        elif len(self._doubtful) < GROUPS_KEPT:
+            self._doubtful[kind] = (view, 1)
 
     def traffic(self) -> Traffic:
         total = Classes()
@@ -171,14 +186,21 @@ class Tally:
             step,
             series,
             tuple(self._reason_rows()),
-            tuple([CrawlerRow(*name.split("\n"), count) for name, count in self._crawlers.most(40)]),  # type: ignore[call-arg]
-            _shares(self._networks.most(20, invalid=True)),
+            tuple([_crawler(name, count) for name, count in self._crawlers.most(40)]),
+            _shares(_more_than_once(self._networks.most(20, invalid=True))),
             _shares(self._campaigns.most(30)),
             _shares(self._platforms.most(12)),
             _shares(self._pages.most(15)),
             _shares(self._agents.most(20)),
-            tuple([view for _, _, view in sorted(self._worst, key=lambda entry: entry[:2], reverse=True)]),
-            tuple([(*name.split("\n", 1), count) for name, count in self._unchecked.most(12)]),  # type: ignore[misc]
+            tuple(
+                [
+                    Doubtful(*row)
+                    for row in sorted(self._doubtful.values(), key=lambda row: (*_rank(row[0]), -row[1]))[
+                        :DOUBTFUL_SHOWN
+                    ]
+                ]
+            ),
+            tuple([(*_pair(name), count) for name, count in self._unchecked.most(12)]),
             _shares(self._sites.most(20)),
         )
 
@@ -186,7 +208,7 @@ class Tally:
         """By day in UTC, or by hour for a short period; gaps are filled, so that a quiet day is seen."""
         if self._first is None or self._last is None:
             return "day", ()
-        step = 1 if (self._last - self._first) < 72 * HOUR and len(self._hours) > 1 else 24
+        step = 1 if (self._last - self._first) < 96 * HOUR and len(self._hours) > 1 else 24
         summed: defaultdict[int, Classes] = defaultdict(Classes)
         for hour, counts in self._hours.items():
             summed[hour // step].merge(counts)
@@ -223,6 +245,26 @@ def _example(reason: Reason) -> str:
     return "" if first.isdigit() else first
 
 
+def _more_than_once(rows: list[tuple[str, Classes]]) -> list[tuple[str, Classes]]:
+    """A long tail of neighbourhoods with one page view each says nothing, unless there is nothing else."""
+    return [row for row in rows if row[1].invalid > 1] or rows[:5]
+
+
+def _rank(view: View) -> tuple[bool, int]:
+    """Paid clicks first, then the lowest quality."""
+    return view.click is None, view.verdict.quality
+
+
+def _crawler(key: str, views: int) -> CrawlerRow:
+    name, how, by = key.split("\n")
+    return CrawlerRow(name, how, by, views)
+
+
+def _pair(key: str) -> tuple[str, str]:
+    first, _, second = key.partition("\n")
+    return first, second
+
+
 def _shares(rows: list[tuple[str, Classes]]) -> tuple[Share, ...]:
     return tuple([Share(name, counts) for name, counts in rows])
 
@@ -231,4 +273,4 @@ def day_name(at: int) -> str:
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d")
 
 
-__all__ = ["CrawlerRow", "Ivt", "ReasonRow", "Share", "Tally", "Traffic", "day_name", "rate"]
+__all__ = ["CrawlerRow", "Doubtful", "ReasonRow", "Share", "Tally", "Traffic", "day_name", "rate"]

@@ -47,7 +47,9 @@ def table(rows: Iterable[Row], indent: str = "  ", widest: int = 76) -> list[str
 
 
 def _numeric(cell: str) -> bool:
-    return cell in ("", "-") or (cell[0] in "0123456789<>" and cell.rstrip(" %").lstrip("<>").replace(",", "").replace(".", "").isdecimal())
+    return cell in ("", "-") or (
+        cell[0] in "0123456789<>" and cell.rstrip(" %").lstrip("<>").replace(",", "").replace(".", "").isdecimal()
+    )
 
 
 def period(traffic: Traffic) -> str:
@@ -68,7 +70,11 @@ def render(traffic: Traffic, days: Sequence[tuple[str, Classes]], source: Proven
             ("Judged", total.views, ""),
             ("Net of general invalid traffic (GIVT)", total.net_of_givt, percent(total.net_of_givt, total.views)),
             ("Net of GIVT and sophisticated (SIVT)", total.net_of_all, percent(total.net_of_all, total.views)),
-            ("Decision rate (not undecided)", total.views - total.undecided, percent(total.views - total.undecided, total.views)),
+            (
+                "Decision rate (not undecided)",
+                total.views - total.undecided,
+                percent(total.views - total.undecided, total.views),
+            ),
         ]
     )
     lines += ["", "By class                     By verdict"]
@@ -76,9 +82,16 @@ def render(traffic: Traffic, days: Sequence[tuple[str, Classes]], source: Proven
     verdicts = [("Accepted", total.accept), ("For review", total.review), ("Rejected", total.reject), ("", None)]
     for (name, count), (verdict, found) in zip(classes, verdicts, strict=True):
         left = f"  {name:<10}{number(count):>9}  {percent(count, total.views):>7}"
-        lines.append((f"{left}   {verdict:<10}{number(found):>9}  {percent(found, total.views):>7}") if found is not None else left)
+        lines.append(
+            (f"{left}   {verdict:<10}{number(found):>9}  {percent(found, total.views):>7}")
+            if found is not None
+            else left
+        )
     if len(days) <= 62:
-        lines += _section("By day (UTC)", [("", "views", "valid", "GIVT", "SIVT", "undecided", "invalid"), *[(day, *_numbers(c)) for day, c in days]])
+        lines += _section(
+            "By day (UTC)",
+            [("", "views", "valid", "GIVT", "SIVT", "undecided", "invalid"), *[(day, *_numbers(c)) for day, c in days]],
+        )
     lines += _section(
         "Why: what spoke against flagged page views",
         [

@@ -23,6 +23,18 @@ CLASS_MEANINGS = {
     Ivt.SIVT: "Takes the appearance of people: false browsers, manipulated behaviour.",
     Ivt.UNDECIDED: "What is known does not tell. Counts neither as invalid nor as a saving.",
 }
+PLATFORM_WORDS = {
+    "google": "Google Ads",
+    "meta": "Meta",
+    "microsoft": "Microsoft Advertising",
+    "tiktok": "TikTok",
+    "linkedin": "LinkedIn",
+    "x": "X",
+    "pinterest": "Pinterest",
+    "reddit": "Reddit",
+    "snap": "Snapchat",
+    "yandex": "Yandex",
+}
 DECISION_WORDS = {Decision.ACCEPT: "Accepted", Decision.REVIEW: "For review", Decision.REJECT: "Rejected"}
 
 
@@ -112,8 +124,19 @@ _KINDS = {
 }
 _ASIDE = re.compile(r"\s*\([^()]*\{\d\}[^()]*\)")
 _HOLE = re.compile(r"\{\d\}")
+_APPENDED = re.compile(r"[:,] …(?:, (?:proved )?by …)?|, (?:proved )?by …|, now from …")
+_WORDS = (
+    ("… page views", "Many page views"),
+    ("… forms", "Many forms"),
+    ("within …", "within a short time"),
+    ("… times", "several times"),
+)
 
 
 def general_text(template: str) -> str:
-    """A signal's text without its evidence: "{0} page views within {1} from one address ({2} browsers)" → "… page views within … from one address"."""
-    return _HOLE.sub("…", _ASIDE.sub("", template))
+    """A signal's text without its evidence: "{0} page views within {1} from one address ({2} browsers)" → "Many page views within a short time
+    from one address"."""
+    text = _APPENDED.sub("", _HOLE.sub("…", _ASIDE.sub("", template)))
+    for hole, word in _WORDS:
+        text = text.replace(hole, word)
+    return text
