@@ -121,7 +121,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._wire()
-        await warm_up(self.generation, self._network_fact)
+        await warm_up(self.generation, self._network_fact, self._wants_reverse)
         _settle_memory()
         await self.store.put_generation(self.generation.id, self.generation.content)
         for address in self.config.addresses:

@@ -37,9 +37,13 @@ FORM_TYPE = b"application/x-www-form-urlencoded"
 BODY = {"email": "first.visitor@example.com", "phone": "+44 20 7946 0018", "full_name": "First Visitor"}
 
 
-async def warm_up(generation: Generation, network: Callable[[str], Network | Unavailable]) -> int:
-    """Judge made-up visits, with counters, metrics and records that nobody will see. Answers how many."""
-    collector = Collector(bytes(32), MemoryState(64), network, _no_reverse, lambda agent, known: False)
+async def warm_up(
+    generation: Generation,
+    network: Callable[[str], Network | Unavailable],
+    wants_reverse: Callable[[str, Network], bool],
+) -> int:
+    """Judge made-up visits, with counters, metrics and records that nobody will see; no name is looked up. Answers how many."""
+    collector = Collector(bytes(32), MemoryState(64), network, _no_reverse, wants_reverse)
     pipeline = Pipeline(collector, lambda entry: True, Metrics(), source="replay")
     # Lists and matchers are shared by all routes, so one of each kind is enough.
     landing = next((route.judgement for site in generation.sites for route in site.landings), None)

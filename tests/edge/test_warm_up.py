@@ -41,7 +41,7 @@ async def test_made_up_visits_reach_every_stage_without_trouble(monkeypatch: pyt
         return Network()
 
     made = generation()
-    assert await warm_up(made, network) == 2 * ROUNDS * len(AGENTS)
+    assert await warm_up(made, network, lambda agent, known: True) == 2 * ROUNDS * len(AGENTS)
     assert len(asked) == 2 * ROUNDS * len(AGENTS)
     agents = made.sites[0].landings[0].judgement.reference.agents
     assert isinstance(agents, agent_patterns.Agents)
@@ -51,4 +51,4 @@ async def test_made_up_visits_reach_every_stage_without_trouble(monkeypatch: pyt
 
 async def test_a_gateway_that_only_passes_on_has_nothing_to_warm_up() -> None:
     plain = generation("sites: [{name: acme, origin: 'http://127.0.0.1:9000'}]")
-    assert await warm_up(plain, lambda address: Network()) == 0
+    assert await warm_up(plain, lambda address: Network(), lambda agent, known: True) == 0
