@@ -20,7 +20,6 @@ LEVELS = ("debug", "info", "warning", "error")
 
 EVENTS = {
     "started": "The gateway listens; addresses, sites and the configuration's generation.",
-    "ready": "Everything a request needs is there.",
     "reloaded": "A changed configuration is in force; the new generation.",
     "settings warning": "Something in the settings should be looked at, though they can be used; at start and after each reload.",
     "reload refused": "A changed configuration has problems, or needs a restart; the old one stays in force.",
@@ -34,6 +33,7 @@ EVENTS = {
     "lead released": "A held lead was sent to its destination, and how that ended.",
     "lead refused": "The origin did not take a released lead; it stays held.",
     "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",
+    "record failed": "A record could not be made and was dropped, counted. Please report it. Logged at most once a minute.",
     "draining": "A stop was asked for; requests under way are finished first.",
     "stopped": "The process ends; requests that had to be cut off.",
     "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. Once a minute for each kind.",

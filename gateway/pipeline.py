@@ -107,7 +107,12 @@ class Pipeline:
         answered  what the visitor got, where it is known by now
         """
         clock = perf_counter()
-        if not self._keep(self.entry(judged, answered)):
+        try:
+            kept = self._keep(self.entry(judged, answered))
+        except Exception as error:  # noqa: BLE001 - the visitor was judged and is answered, whatever becomes of the record
+            kept = False
+            seldom("record failed", type(error).__name__, route=judged.by.name, error=repr(error))
+        if not kept:
             self._metrics.count("leadgate_records_dropped")
         self._metrics.stage("record", clock)
 

@@ -79,3 +79,9 @@ def origin_failed(metrics: Metrics, site: str, error: UpstreamError) -> None:
     kind = type(error).__name__
     metrics.count("leadgate_origin_errors", site, kind)
     seldom("origin failed", site, kind, site=site, error=str(error))
+
+
+def fail_open(metrics: Metrics, site: str, where: str, error: Exception) -> None:
+    """Count and tell that a request goes on without a decision because of a fault of ours."""
+    metrics.count("leadgate_fail_open", site, where)
+    seldom("fail open", where, type(error).__name__, reason=where, site=site, error=repr(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.observation import Kind
-from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble, verdict_headers
+from gateway.edge.answers import CookieOnHead, fail_open, forwarded_for, origin_failed, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
@@ -69,6 +69,9 @@ class Edge:
             await self._landing(exchange, generation, site, route, target)
             return
         count("leadgate_requests", site.name, "other")
+        await self._pass_on(exchange, generation, site)
+
+    async def _pass_on(self, exchange: Exchange, generation: Generation, site: SiteRoutes) -> None:
         try:
             await forward(exchange, site.upstream, forwarded=forwarded_for(exchange, generation))
         except UpstreamError as error:
@@ -77,8 +80,13 @@ class Edge:
     async def _landing(
         self, exchange: Exchange, generation: Generation, site: SiteRoutes, route: LandingRoute, target: Target
     ) -> None:
-        visit = self._arrivals.read(exchange, generation, site, target, Kind.LANDING)
-        judged = await self._pipeline.judge(visit.arrival, route.judgement)
+        try:
+            visit = self._arrivals.read(exchange, generation, site, target, Kind.LANDING)
+            judged = await self._pipeline.judge(visit.arrival, route.judgement)
+        except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a visitor the page
+            fail_open(self._metrics, site.name, "landing", error)
+            await self._pass_on(exchange, generation, site)
+            return
         if site.site.mode is Mode.ENFORCE and judged.decision is Decision.REJECT:
             status = await say(exchange, "page_declined", visit.arrival.id)
             self._pipeline.record(judged, Answered(status, "gateway"))

@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from detectors.observation import Kind, Unavailable
-from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble, verdict_headers
+from gateway.edge.answers import CookieOnHead, fail_open, forwarded_for, origin_failed, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit, raw_head
 from gateway.edge.reading import Reading, understand
 from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
 from gateway.intake import render_token
-from gateway.intake.exchange import Exchange
+from gateway.intake.exchange import CONTINUE, Exchange
 from gateway.intake.forms import FormLimits
 from gateway.intake.keys import KeyRing
-from gateway.intake.refusal import BodyTooLarge
+from gateway.intake.refusal import BodyTooLarge, IntakeError
 from gateway.intake.target import Target
 from gateway.log import log, seldom
 from gateway.metrics import Metrics
@@ -68,17 +68,50 @@ class Submissions:
         candidates: Sequence[FormRoute],
         target: Target,
     ) -> None:
-        at, lead_id = now_us(), new_id()
         limit = max(route.max_body for route in candidates)
         try:
             body = await exchange.read(limit)
         except BodyTooLarge as error:
             await self._too_large(exchange, generation, site, candidates[0], target, error)
             return
-        reading = await self._read(exchange, generation, candidates, body, target)
-        if reading is None:  # shares a form's path, but its fields say that it is none
+        try:
+            prepared = await self._prepare(exchange, generation, site, candidates, target, body)
+        except IntakeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a lead
+            fail_open(self._metrics, site.name, "submission", error)
+            self._metrics.count("leadgate_unjournaled", site.name)
             await self._pass_on(exchange, generation, site, body)
             return
+        if prepared is None:  # shares a form's path, but its fields say that it is none
+            await self._pass_on(exchange, generation, site, body)
+            return
+        route, visit, judged, journaled = prepared
+        self._pipeline.record(judged)
+        decision = judged.decision
+        if site.site.mode is Mode.ENFORCE and journaled and decision is not Decision.ACCEPT:
+            if decision is Decision.REJECT:
+                await self._decline(exchange, route, judged)
+                return
+            if route.form.on_review == "hold":
+                await self._hold(exchange, route, judged)
+                return
+        await self._forward(exchange, generation, site, route, visit, judged, body)
+
+    async def _prepare(
+        self,
+        exchange: Exchange,
+        generation: Generation,
+        site: SiteRoutes,
+        candidates: Sequence[FormRoute],
+        target: Target,
+        body: bytes,
+    ) -> tuple[FormRoute, Visit, Judged, bool] | None:
+        """Understand, journal, judge: all that comes before anybody is answered. None where the body is no form of ours."""
+        at, lead_id = now_us(), new_id()
+        reading = await self._read(exchange, generation, candidates, body, target)
+        if reading is None:
+            return None
         form = reading.route.form
         visit = self._arrivals.read(
             exchange,
@@ -98,16 +131,7 @@ class Submissions:
         )
         journaled = await self._journal(exchange, generation, site, reading.route, visit, body)
         judged = await self._pipeline.judge(visit.arrival, reading.route.judgement)
-        self._pipeline.record(judged)
-        decision = judged.decision
-        if site.site.mode is Mode.ENFORCE and journaled and decision is not Decision.ACCEPT:
-            if decision is Decision.REJECT:
-                await self._decline(exchange, reading.route, judged)
-                return
-            if form.on_review == "hold":
-                await self._hold(exchange, reading.route, judged)
-                return
-        await self._forward(exchange, generation, site, reading.route, visit, judged, body)
+        return reading.route, visit, judged, journaled
 
     async def _read(
         self, exchange: Exchange, generation: Generation, candidates: Sequence[FormRoute], body: bytes, target: Target
@@ -260,6 +284,8 @@ class Submissions:
     ) -> None:
         """Larger than the promise of durability reaches: refused in `enforce`, else streamed on, undecided and counted."""
         self._metrics.count("leadgate_undecided", site.name, "body_too_large")
+        if exchange.expects_continue and not error.received_so_far and site.site.mode is not Mode.ENFORCE:
+            await exchange.inform(CONTINUE)  # the origin is not asked: what follows is streamed to it in any case
         missing = Unavailable(f"body_too_large: more than {route.max_body} bytes")
         visit = self._arrivals.read(
             exchange, generation, site, target, Kind.SUBMISSION, lead=missing, form=route.form.name
