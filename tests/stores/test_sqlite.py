@@ -391,6 +391,9 @@ class TestWhenItCannotCommit:
                     refused = error
                     break
             assert refused is not None
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))  # no room for the smallest commit either
+            with pytest.raises(StoreUnavailable):
+                await store.put_generation("x", b"x")
             await asyncio.sleep(0.3)  # it looks again meanwhile, and an empty commit would succeed
             assert not store.healthy
             entry = make_entry()
