@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.console import openapi, views
 from gateway.delivery.release import Releases
+from gateway.log import seldom
 from gateway.metrics import Metrics
 from gateway.model import LeadState
 from gateway.stores.errors import BadCursor, IllegalTransition, StoreUnavailable, UnknownLead
@@ -66,7 +67,7 @@ def reply(body: object, status: int = 200) -> web.Response:
 def admin_application(running: Running, token: str | None) -> web.Application:
     """The application of the admin listener. Without a token only what is open on loopback answers."""
     api = Api(running)
-    application = web.Application(middlewares=[_guard(token)], client_max_size=64 * 1024)
+    application = web.Application(middlewares=[_guard(token, running.metrics)], client_max_size=64 * 1024)
     application.add_routes(
         [
             web.get("/", index),
@@ -86,7 +87,7 @@ def admin_application(running: Running, token: str | None) -> web.Application:
     return application
 
 
-def _guard(token: str | None) -> Any:
+def _guard(token: str | None, metrics: Metrics) -> Any:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -102,8 +103,16 @@ def _guard(token: str | None) -> Any:
         except web.HTTPMethodNotAllowed as error:
             allowed = ", ".join(sorted(error.allowed_methods))
             return Problem(405, "Method not allowed", f"This resource takes {allowed}.").response()
+        except web.HTTPRequestEntityTooLarge:
+            return Problem(413, "Too large", "The body is empty or a few words of JSON.").response()
+        except web.HTTPException as error:
+            return Problem(error.status, error.reason, "The request cannot be read as sent.").response()
         except StoreUnavailable as error:
             return Problem(503, "The store cannot be used now", f"{error.reason}. Try again in a moment.").response()
+        except Exception as error:  # noqa: BLE001 - a fault of ours is counted, told in the log and answered like every error
+            metrics.count("leadgate_handler_failures")
+            seldom("handler failed", "admin", type(error).__name__, method=request.method, exc_info=error)
+            return Problem(500, "A fault of the gateway", "It is in the gateway's log; please report it.").response()
 
     return guard
 
@@ -123,10 +132,14 @@ def _authorize(request: web.Request, token: str | None) -> None:
             "Set LEADGATE_ADMIN_TOKEN in the gateway's environment, or admin.token_file, and restart it.",
         )
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(_bytes(given.strip()), _bytes(token)):
         raise Problem(
             401, "Not authorized", "Send the header Authorization: Bearer TOKEN with the gateway's admin token."
         )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # header bytes that are no UTF-8 arrive as lone surrogates
 
 
 async def index(_: web.Request) -> web.Response:
@@ -248,8 +261,8 @@ class Api:
             raise _no_lead(wanted) from error
         except IllegalTransition as error:
             raise Problem(409, "This lead cannot be rejected", str(error)) from error
-        self._running.metrics.count("leadgate_leads", "", LeadState.REJECTED)
         lead = await self._store.lead(wanted)
+        self._running.metrics.count("leadgate_leads", "" if lead is None else lead.site, LeadState.REJECTED)
         return reply(views.lead_summary(lead) if lead is not None else {"id": wanted})
 
     async def conservation(self, _: web.Request) -> web.Response:

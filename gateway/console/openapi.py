@@ -165,7 +165,10 @@ def document() -> Json:
             },
             "/api/v1/leads/{id}": {
                 "get": _operation(
-                    "One lead, its history and its record", "getLead", _answer("The lead.", "Lead"), parameters=[_ID]
+                    "One lead, its history and its record",
+                    "getLead",
+                    _answer("The lead.", "LeadDetail"),
+                    parameters=[_ID],
                 )
             },
             "/api/v1/leads/{id}/release": {
@@ -192,6 +195,28 @@ def document() -> Json:
                     "Is every submission accounted for?", "getConservation", _answer("The counts.", "Conservation")
                 )
             },
+            "/api/v1/openapi.json": {
+                "get": _operation("This description", "getDescription", {"description": "OpenAPI 3.1."})
+            },
+            "/healthz": {
+                "get": _operation("Is the process alive?", "getHealth", {"description": "It is."}, security=[])
+            },
+            "/readyz": {
+                "get": _operation(
+                    "Should requests be sent here? 503 where not; open on loopback",
+                    "getReadiness",
+                    _answer("They should.", "Readiness"),
+                    security=[],
+                )
+            },
+            "/metrics": {
+                "get": _operation(
+                    "Counters for Prometheus; open on loopback",
+                    "getMetrics",
+                    {"description": "Prometheus text format.", "content": {"text/plain": {"schema": _TEXT}}},
+                    security=[],
+                )
+            },
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -215,6 +240,22 @@ def document() -> Json:
                 ),
                 "Lead": _object("A stored submission.", **_LEAD),
                 "LeadPage": _page("Lead"),
+                "LeadDetail": _object(
+                    "A stored submission with its history and how it was judged.",
+                    **_LEAD,
+                    events={"type": "array", "items": {"type": "object"}},
+                    record={"anyOf": [{"$ref": "#/components/schemas/Record"}, {"type": "null"}]},
+                ),
+                "Readiness": _object(
+                    "Whether requests should be sent here now.",
+                    ready={"type": "boolean"},
+                    reasons={"type": "array", "items": _TEXT, "description": "Why not, in words."},
+                    advice={
+                        "type": "array",
+                        "items": _TEXT,
+                        "description": "What an operator should mend all the same.",
+                    },
+                ),
                 "Conservation": _object(
                     "received = sum over states, or something is lost.",
                     received=_NUMBER,

@@ -70,9 +70,10 @@ class Releases:
         if body is None:
             await self._close(job, False, None, "the lead was erased")
             return
-        upstream = self._upstream_of(body.lead.site)
+        site = body.lead.site
+        upstream = self._upstream_of(site)
         if upstream is None:
-            await self._close(job, False, None, f"no site is called {body.lead.site} any more")
+            await self._close(job, False, None, f"no site is called {site} any more")
             return
         try:
             status, location, text = await deliver(body, upstream, await self._headers_of(job.lead_id))
@@ -85,6 +86,7 @@ class Releases:
         success = Success.model_validate_json(body.lead.success)
         if success.accepts(status, location, text):
             await self._close(job, True, status, f"the origin answered {status}")
+            self._metrics.count("leadgate_leads", site, LeadState.DELIVERED)
         else:
             where = f" to {location.partition('?')[0]}" if location else ""
             await self._close(
@@ -104,7 +106,6 @@ class Releases:
             )
             return
         if delivered:
-            self._metrics.count("leadgate_leads", "", LeadState.DELIVERED)
             log.info("lead released", lead=job.lead_id, by=job.by, detail=detail)
         else:
             log.warning("lead refused", lead=job.lead_id, by=job.by, detail=detail, attempt=job.attempt)
