@@ -108,10 +108,10 @@ def _joined(lines: list[bytes]) -> bytes:
     return head
 
 
-_EVERYDAY_CONNECTION: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"keep-alive, upgrade"))
+EVERYDAY_CONNECTION: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"keep-alive, upgrade"))
 
 
-def _named(headers: Fields, *, websocket: bool) -> frozenset[bytes]:
+def named_by_connection(headers: Fields, *, websocket: bool) -> frozenset[bytes]:
     """Names that any Connection field lists, in lower case, but for those that stay whatever it says."""
     found: frozenset[bytes] = frozenset()
     for name, value in headers:
@@ -156,11 +156,11 @@ def request_head(
         if not kind and plain:
             put(name + b": " + value)
             continue
-        if kind == names.CONNECTION and not _named_known and value.lower() not in _EVERYDAY_CONNECTION:
+        if kind == names.CONNECTION and not _named_known and value.lower() not in EVERYDAY_CONNECTION:
             # Rare: it names other fields. Once more, without them.
             return request_head(
                 method, target, headers, version=version, forwarded=forwarded, add=add,
-                strip_names=strip_names | _named(headers, websocket=websocket), content_length=content_length, chunked=chunked,
+                strip_names=strip_names | named_by_connection(headers, websocket=websocket), content_length=content_length, chunked=chunked,
                 websocket=websocket, keep_expect=keep_expect, identity=identity, _named_known=True,
             )  # fmt: skip
         if lower in strip_names:
@@ -230,10 +230,10 @@ def response_head(
         if not kind and not strip_names:
             put(name + b": " + value)
             continue
-        if kind == names.CONNECTION and not _named_known and value.lower() not in _EVERYDAY_CONNECTION:
+        if kind == names.CONNECTION and not _named_known and value.lower() not in EVERYDAY_CONNECTION:
             return response_head(
                 status, reason, headers, version=version, content_length=content_length, chunked=chunked, connection=connection,
-                add=add, strip_names=strip_names | _named(headers, websocket=websocket), websocket=websocket, _named_known=True,
+                add=add, strip_names=strip_names | named_by_connection(headers, websocket=websocket), websocket=websocket, _named_known=True,
             )  # fmt: skip
         if lower in strip_names:
             continue

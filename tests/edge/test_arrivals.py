@@ -1,0 +1,44 @@
+"""What is judged is what is forwarded."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from gateway.edge.arrivals import raw_head, request_fact
+from gateway.intake.exchange import Exchange
+
+
+def exchange(*headers: tuple[bytes, bytes]) -> Exchange:
+    index = {name.lower(): value for name, value in headers}
+    made: Any = SimpleNamespace(
+        method="GET",
+        target=b"/offer?\xe4",
+        version=(1, 1),
+        headers=headers,
+        tls=False,
+        header=lambda name: index.get(name),
+    )
+    return cast(Exchange, made)
+
+
+def test_every_byte_is_kept_in_order_and_case() -> None:
+    sent = exchange((b"HOST", b"a"), (b"X-Odd", b"\xff\xe4"), (b"x-odd", b"2"), (b"Connection", b"keep-alive"))
+    fact = request_fact(sent, True)
+    assert fact.target == "/offer?\xe4"
+    assert fact.headers == (("HOST", "a"), ("X-Odd", "\xff\xe4"), ("x-odd", "2"), ("Connection", "keep-alive"))
+    assert (
+        raw_head(sent)
+        == b"GET /offer?\xe4 HTTP/1.1\r\nHOST: a\r\nX-Odd: \xff\xe4\r\nx-odd: 2\r\nConnection: keep-alive\r\n\r\n"
+    )
+
+
+def test_fields_that_connection_names_are_not_judged_as_they_are_not_forwarded() -> None:
+    sent = exchange(
+        (b"Host", b"a"),
+        (b"User-Agent", b"Mozilla/5.0"),
+        (b"Accept", b"*/*"),
+        (b"Connection", b"close, User-Agent, Host"),
+    )
+    fact = request_fact(sent, True)
+    assert [name for name, _ in fact.headers] == ["Host", "Accept", "Connection"]
