@@ -13,6 +13,7 @@ from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.render_token import TokenReading
 from gateway.intake.target import Target
 from gateway.model import new_id, now_us
+from gateway.upstream.headers import EVERYDAY_CONNECTION, named_by_connection
 
 
 class Visit:
@@ -102,11 +103,17 @@ class Arrivals:
 
 
 def request_fact(exchange: Exchange, ordered: bool) -> Request:
-    """The head as received, as text: every byte becomes the character of the same number."""
+    """The head as text, every byte the character of the same number: as received, but for fields that `Connection` names. Those end at the
+    gateway (RFC 9110 §7.6.1), and what is judged must be what is forwarded."""
+    headers = exchange.headers
+    connection = exchange.header(b"connection")
+    if connection is not None and connection.lower() not in EVERYDAY_CONNECTION:
+        named = named_by_connection(headers, websocket=False)
+        headers = tuple([field for field in headers if field[0].lower() not in named])
     return Request(
         exchange.method,
         exchange.target.decode("latin-1"),
-        tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.headers]),
+        tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]),
         "1.1" if exchange.version == (1, 1) else "1.0",
         "https" if exchange.tls else "http",
         ordered=ordered,
