@@ -44,9 +44,9 @@ class CookieOnHead:
 
     __slots__ = ("_cookie", "_secure", "fields", "status")
 
-    def __init__(self, visit: Visit | None, secure: bool) -> None:
-        self._cookie = None if visit is None else visit.cookie
-        self._secure = secure
+    def __init__(self, visit: Visit) -> None:
+        self._cookie = visit.cookie
+        self._secure = visit.arrival.request.scheme == "https"
         self.status: int | None = None
         self.fields: Fields = ()
 

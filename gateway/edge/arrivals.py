@@ -73,7 +73,7 @@ class Arrivals:
             site=site.name,
             at=at,
             client=client,
-            request=request_fact(exchange, ordered),
+            request=request_fact(exchange, scheme_of(exchange, generation), ordered),
             page=Page((exchange.header(b"host") or b"").decode("latin-1"), target.path, clicks.campaign(target.query)),
             session_mode=mode,
             cookie=session,
@@ -102,7 +102,19 @@ class Arrivals:
         return Client(resolved.address, resolved.port), resolved.via == "socket" and not resolved.untrusted_forwarding
 
 
-def request_fact(exchange: Exchange, ordered: bool) -> Request:
+def scheme_of(exchange: Exchange, generation: Generation) -> str:
+    """How the visitor came: "https" also where a trusted proxy in front ended the TLS and says so."""
+    if exchange.tls:
+        return "https"
+    told = exchange.header(b"x-forwarded-proto")
+    return (
+        "https"
+        if told is not None and told.lower() == b"https" and generation.trusted.trusts(exchange.peer[0])
+        else "http"
+    )
+
+
+def request_fact(exchange: Exchange, scheme: str, ordered: bool) -> Request:
     """The head as text, every byte the character of the same number: as received, but for fields that `Connection` names. Those end at the
     gateway (RFC 9110 §7.6.1), and what is judged must be what is forwarded."""
     headers = exchange.headers
@@ -115,7 +127,7 @@ def request_fact(exchange: Exchange, ordered: bool) -> Request:
         exchange.target.decode("latin-1"),
         tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]),
         "1.1" if exchange.version == (1, 1) else "1.0",
-        "https" if exchange.tls else "http",
+        scheme,
         ordered=ordered,
     )
 

@@ -91,7 +91,7 @@ class Edge:
             status = await say(exchange, "page_declined", visit.arrival.id)
             self._pipeline.record(judged, Answered(status, "gateway"))
             return
-        on_head = CookieOnHead(visit, exchange.tls)
+        on_head = CookieOnHead(visit)
         injector = self._injector(site, _url(visit), visit.arrival.id, visit.arrival.at)
         by = "origin"
         try:

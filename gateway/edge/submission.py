@@ -161,7 +161,7 @@ class Submissions:
             head=raw_head(exchange),
             peer=arrival.peer or "",
             client=None if isinstance(arrival.client, Unavailable) else arrival.client.address,
-            scheme="https" if exchange.tls else "http",
+            scheme=arrival.request.scheme,
             content_type=(exchange.header(b"content-type") or b"").decode("latin-1")[:200],
             origin=site.site.origin,
             success=route.form.success.model_dump_json().encode(),
@@ -223,7 +223,7 @@ class Submissions:
         headers = verdict_headers(judged)
         if headers and generation.config.passport.enabled:
             headers.append((b"X-Lead-Passport", self._passports.sign(judged.arrival.id, site.name, body)))
-        on_head = CookieOnHead(visit, exchange.tls)
+        on_head = CookieOnHead(visit)
         seen = bytearray()
 
         def on_data(data: bytes) -> None:
@@ -302,7 +302,7 @@ class Submissions:
             async for chunk in exchange.chunks():
                 yield chunk
 
-        on_head = CookieOnHead(visit, exchange.tls)
+        on_head = CookieOnHead(visit)
         try:
             await forward(
                 exchange,

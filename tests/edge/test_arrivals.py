@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from gateway.edge.arrivals import raw_head, request_fact
+from gateway.edge.arrivals import raw_head, request_fact, scheme_of
 from gateway.intake.exchange import Exchange
 
 
@@ -24,7 +24,7 @@ def exchange(*headers: tuple[bytes, bytes]) -> Exchange:
 
 def test_every_byte_is_kept_in_order_and_case() -> None:
     sent = exchange((b"HOST", b"a"), (b"X-Odd", b"\xff\xe4"), (b"x-odd", b"2"), (b"Connection", b"keep-alive"))
-    fact = request_fact(sent, True)
+    fact = request_fact(sent, "https", True)
     assert fact.target == "/offer?\xe4"
     assert fact.headers == (("HOST", "a"), ("X-Odd", "\xff\xe4"), ("x-odd", "2"), ("Connection", "keep-alive"))
     assert (
@@ -40,5 +40,19 @@ def test_fields_that_connection_names_are_not_judged_as_they_are_not_forwarded()
         (b"Accept", b"*/*"),
         (b"Connection", b"close, User-Agent, Host"),
     )
-    fact = request_fact(sent, True)
+    fact = request_fact(sent, "https", True)
     assert [name for name, _ in fact.headers] == ["Host", "Accept", "Connection"]
+
+
+def test_a_trusted_proxy_may_say_that_the_visitor_came_over_tls() -> None:
+    def came(told: bytes, trusted: bool, tls: bool = False) -> str:
+        sent: Any = exchange((b"X-Forwarded-Proto", told))
+        sent.tls, sent.peer = tls, ("10.0.0.1", 1)
+        generation: Any = SimpleNamespace(trusted=SimpleNamespace(trusts=lambda _: trusted))
+        return scheme_of(sent, generation)
+
+    assert came(b"https", True) == "https"
+    assert came(b"https", False) == "http"
+    assert came(b"http", True) == "http"
+    assert came(b"gopher", True) == "http"
+    assert came(b"http", False, tls=True) == "https"
