@@ -32,6 +32,7 @@ LEAD_TTL_S = 30 * DAY_S
 TOKEN_TTL_S = 3 * DAY_S
 SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
+_SESSION_MARKS = {kind: f"session-{kind}" for kind in Kind}  # landings first
 
 
 class HotState(Protocol):
@@ -78,16 +79,15 @@ class Collector:
         self._network = network
         self._reverse = reverse
         self._wants_reverse = wants_reverse
-        self._stable = lru_cache(maxsize=65_536)(
-            self._hash
-        )  # addresses and browsers come again; contacts and ids do not
+        # addresses and browsers come again; contacts and ids do not
+        self._stable = lru_cache(maxsize=65_536)(self._hash)
+        self._scope = lru_cache(maxsize=4_096)(self._hash_scope)
+
+    def _hash_scope(self, site: str, kind: Kind) -> bytes:
+        return self._hash(f"{site}\n{kind}")[:7]
 
     def _hash(self, text: str) -> bytes:
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16, key=self._hash_key).digest()
-
-    def digest(self, purpose: str, value: str) -> str:
-        """Keyed hash of a personal value, hexadecimal: what records and look-ups hold instead of it."""
-        return self._hash(f"{purpose}\n{value}").hex()
 
     async def gather(self, arrival: Arrival) -> Observation:
         client = arrival.client
@@ -140,77 +140,78 @@ class _Plan:
     def __init__(
         self, hashes: Collector, arrival: Arrival, network: Network | Unavailable, address: str, prefix: str
     ) -> None:
+        # A key is one letter for what is counted (capitals are seals), the site and kind of observation, and the hash of a value:
+        # each value is hashed once, however many keys it is part of.
         self._arrival = arrival
-        site = arrival.site
-        kind = arrival.kind
-        scope = f"{site}\n{kind}\n"
+        scope = hashes._scope(arrival.site, arrival.kind)
         stable, fresh = hashes._stable, hashes._hash
-        browser = browser_of(arrival.request)
-        browser_mark = self._browser_mark = stable(browser)[:8]
+        browser = stable(browser_of(arrival.request))
+        browser_mark = self._browser_mark = browser[:8]
         ops: list[Operation] = []
         dimensions: list[str] = []
         self.ops, self._dimensions = ops, dimensions
+        self._marks: dict[str, int] = {}
         network_mark = b""
         if address:
-            address_hash = stable(address)
-            network_mark = stable(prefix)[:8]
-            for name, value in (("address", address), ("prefix", prefix)):
-                dimensions.append(name)
-                ops.append(Hit(stable(f"{scope}{name}\n{value}"), browser_mark))
+            address_hash, prefix_hash = stable(address), stable(prefix)
+            network_mark = prefix_hash[:8]
+            dimensions += ("address", "prefix", "browser")
+            ops.append(Hit(b"a" + scope + address_hash, browser_mark))
+            ops.append(Hit(b"p" + scope + prefix_hash, browser_mark))
+            ops.append(Hit(b"b" + scope + browser, address_hash[:8]))
             if isinstance(network, Network) and network.asn is not None:
                 dimensions.append("network")
-                ops.append(Hit(stable(f"{scope}network\n{network.asn}"), browser_mark))
-            dimensions.append("browser")
-            ops.append(Hit(stable(f"{scope}browser\n{browser}"), address_hash[:8]))
+                ops.append(Hit(b"n%b%d" % (scope, network.asn), browser_mark))
         self._network_mark = network_mark
-        self._session_id = self._session_key(hashes, network_mark, browser_mark)
-        if self._session_id:
+        session = self._session_hash(hashes, network_mark, browser_mark)
+        self._session_id = session.hex()
+        if session:
             dimensions.append("session")
-            ops.append(Hit(fresh(f"{scope}session\n{self._session_id}"), browser_mark))
+            ops.append(Hit(b"s" + scope + session, browser_mark))
         click = arrival.click
         self._click_id = ""
+        click_hash = b""
         if click is not None:
-            self._click_id = hashes.digest("click", f"{click.platform}\n{click.value}")
+            click_hash = fresh(f"click\n{click.platform}\n{click.value}")
+            self._click_id = click_hash.hex()
             dimensions.append("click")
-            ops.append(Hit(fresh(f"{scope}click\n{self._click_id}"), browser_mark))
-        for name, value in arrival.contacts:
+            ops.append(Hit(b"c" + scope + click_hash, browser_mark))
+        contacts = [fresh(f"{name}\n{value}") for name, value in arrival.contacts]
+        for (name, _), contact in zip(arrival.contacts, contacts, strict=True):
             dimensions.append(name)
-            ops.append(Hit(fresh(f"{scope}{name}\n{value}"), network_mark))
-        self._marks: dict[str, int] = {}
-        if self._session_id:
-            for each in Kind:
-                key = fresh(f"{site}\nsession-{each}\n{self._session_id}")
-                self._mark(f"session-{each}", Seal(key, b"", SESSION_TTL_S) if each is kind else Look(key))
-        if click is not None and kind is Kind.LANDING:
-            self._mark(
-                "click", Seal(fresh(f"{site}\nclick-seal\n{self._click_id}"), network_mark + browser_mark, CLICK_TTL_S)
-            )
+            ops.append(Hit(b"k" + scope + contact, network_mark))
+        if session:
+            for each, mark in _SESSION_MARKS.items():
+                key = b"S" + hashes._scope(arrival.site, each) + session
+                self._mark(mark, Seal(key, b"", SESSION_TTL_S) if each is arrival.kind else Look(key))
+        if click_hash and arrival.kind is Kind.LANDING:
+            self._mark("click", Seal(b"C" + scope + click_hash, network_mark + browser_mark, CLICK_TTL_S))
         if arrival.token is not None and arrival.token.nonce:
             self._first_use = (
-                (arrival.content or b"")[:8].ljust(8, b"\0")
-                + (fresh(self._session_id)[:8] if self._session_id else UNKNOWN)
-                + (network_mark or UNKNOWN)
+                (arrival.content or b"")[:8].ljust(8, b"\0") + (session[:8] or UNKNOWN) + (network_mark or UNKNOWN)
             )
-            self._mark("token", Seal(fresh(f"{site}\ntoken\n{arrival.token.nonce}"), self._first_use, TOKEN_TTL_S))
+            self._mark("token", Seal(b"T" + scope + fresh(f"{arrival.token.nonce}"), self._first_use, TOKEN_TTL_S))
         if arrival.content is not None:
-            self._mark("body", Seal(fresh(f"{site}\n{arrival.form}\nbody\n{arrival.content.hex()}"), b"", LEAD_TTL_S))
-            for place, (name, value) in enumerate(arrival.contacts):
-                self._mark(f"contact-{place}", Seal(fresh(f"{site}\ncontact\n{name}\n{value}"), b"", LEAD_TTL_S))
+            body = fresh(f"{arrival.form}\n{arrival.content.hex()}")
+            self._mark("body", Seal(b"B" + scope + body, b"", LEAD_TTL_S))
+            for place, contact in enumerate(contacts):
+                self._mark(f"contact-{place}", Seal(b"K" + scope + contact, b"", LEAD_TTL_S))
 
     def _mark(self, name: str, operation: Operation) -> None:
         self._marks[name] = len(self.ops)
         self.ops.append(operation)
 
-    def _session_key(self, hashes: Collector, network_mark: bytes, browser_mark: bytes) -> str:
+    def _session_hash(self, hashes: Collector, network_mark: bytes, browser_mark: bytes) -> bytes:
+        """Empty where there is no session."""
         arrival = self._arrival
         if arrival.session_mode == "off":
-            return ""
+            return b""
         if arrival.cookie is not None:
-            return hashes.digest("session", arrival.cookie[0])
+            return hashes._hash(f"session\n{arrival.cookie[0]}")
         if arrival.session_mode == "cookie" or not network_mark:
-            return ""
+            return b""
         day = arrival.at // (DAY_S * 1_000_000)
-        return hashes.digest("derived", f"{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
+        return hashes._hash(f"derived\n{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
 
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
         counts: dict[str, Counts] = {}
@@ -238,8 +239,8 @@ class _Plan:
             )
         counted: list[int] = []
         first_at = arrival.at
-        for each in Kind:
-            seen = self._sealed(f"session-{each}", results)
+        for mark in _SESSION_MARKS.values():
+            seen = self._sealed(mark, results)
             if isinstance(seen, Unavailable):
                 return seen
             counted.append(seen.count if seen else 0)
