@@ -218,7 +218,7 @@ class Gateway:
 
     def advice(self) -> Sequence[str]:
         """What an operator should mend although requests are served."""
-        return self.suspicion.advice()
+        return (*self.suspicion.advice(), *self.watch.advice())
 
     # facts
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.config import Config
+from gateway.delivery.mail import MailFailed, send
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.log import log
 from gateway.metrics import Metrics
@@ -14,17 +15,26 @@ from gateway.stores.errors import StoreError
 from gateway.stores.records import Store
 
 ROUND_S = 15.0
+LOOK = "leadgate leads list --state held"
 DAY_US = 86_400_000_000
 
 
 class Watch:
     """held: leads that wait for a person; oldest_s: seconds the oldest of them has waited; accounted: did the last count of leads hold?"""
 
-    def __init__(self, store: Store, metrics: Metrics, suspicion: ProxySuspicion, config: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        suspicion: ProxySuspicion,
+        config: Callable[[], Config],
+        now: Callable[[], int] = now_us,
+    ) -> None:
         self._store = store
         self._metrics = metrics
         self._suspicion = suspicion
         self._config = config
+        self._now = now
         self._healthy = True
         self._advice: tuple[str, ...] = ()
         self._reported_at = 0
@@ -73,15 +83,33 @@ class Watch:
             )
         self.held = conservation.by_state.get(LeadState.HELD, 0)
         oldest = await self._store.oldest(LeadState.HELD) if self.held else None
-        now = now_us()
+        now = self._now()
         self.oldest_s = 0.0 if oldest is None else max(0, now - oldest) / 1_000_000
-        reviewer = self._config().reviewer
         if oldest is not None and now - oldest > DAY_US and now - self._reported_at > DAY_US:
             self._reported_at = now
-            log.warning(
-                "leads waiting",
-                count=self.held,
-                oldest_hours=round(self.oldest_s / 3600),
-                reviewer=None if reviewer is None else reviewer.name or "see reviewer in the configuration",
-                remedy="leadgate leads list --state held",
-            )
+            await self._report()
+
+    async def _report(self) -> None:
+        """Tell the reviewer, by mail where the settings name a server, that leads wait which nobody looked at for a day."""
+        config = self._config()
+        hours = round(self.oldest_s / 3600)
+        log.warning("leads waiting", count=self.held, oldest_hours=hours, remedy=LOOK)
+        if config.mail is None or config.reviewer is None:
+            return
+        text = (
+            f"{self.held} {'lead waits' if self.held == 1 else 'leads wait'} for a decision, the oldest for {hours} hours.\n\n"
+            f"Look at them:  {LOOK}\n"
+            "Send one on:   leadgate leads release ID\n"
+            "Turn one down: leadgate leads reject ID\n\n"
+            "Nothing is lost meanwhile: held leads are kept until somebody decides.\n"
+        )
+        try:
+            await send(config.mail, config.reviewer, f"{self.held} held leads wait for you", text)
+        except MailFailed as error:
+            log.error("mail failed", error=str(error))
+
+    def advice(self) -> tuple[str, ...]:
+        """What `/readyz` tells of leads that wait for longer than a day."""
+        if self.oldest_s * 1_000_000 <= DAY_US:
+            return ()
+        return (f"{self.held} held leads wait, the oldest for {round(self.oldest_s / 3600)} hours: {LOOK}",)

@@ -145,15 +145,24 @@ def _leads_to(origin: str, address: Address) -> bool:
 
 
 def _reviewer(setting: Setting) -> Iterator[Finding]:
-    if setting.config.reviewer is not None or setting.broken(("reviewer",)):
+    config = setting.config
+    enforced = next((number for number, site in enumerate(config.sites) if site.mode is Mode.ENFORCE), None)
+    if enforced is None:
         return
-    for number, site in enumerate(setting.config.sites):
-        if site.mode is Mode.ENFORCE:
+    if config.reviewer is None:
+        if not setting.broken(("reviewer",)):
             yield Finding(
-                ("sites", number, "mode"),
+                ("sites", enforced, "mode"),
                 "enforce holds leads, and nobody is named who looks at them",
                 "add reviewer: {email: …} at the top level, or begin with mode: monitor",
             )
+    elif config.mail is None and not setting.broken(("mail",)):
+        yield Finding(
+            ("reviewer",),
+            "held leads that nobody looked at for a day are reported in the log and at /readyz only",
+            "add mail: {host: …, sender: …} at the top level, so that the reviewer is written to",
+            "warning",
+        )
 
 
 def _limits(setting: Setting) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from gateway.config.process import (
     Keys,
     Listener,
     Log,
+    Mail,
     Passport,
     Reviewer,
     Rules,
@@ -102,6 +103,9 @@ class Config(Section):
     reviewer: Reviewer | None = Field(
         default=None, description="Who looks at held leads. Needed as soon as a site is in `enforce`."
     )
+    mail: Mail | None = Field(
+        default=None, description="How the reviewer is written to about leads that nobody looked at for a day."
+    )
     passport: Passport = Field(default_factory=Passport, description="Signed statements for receivers.")
     log: Log = Field(default_factory=Log, description="The program's own log.")
     drain_seconds: Seconds = Field(
@@ -157,6 +161,8 @@ class Config(Section):
         tree: dict[str, Any] = self.model_dump(mode="json")
         if tree["reviewer"]:
             tree["reviewer"] = {key: _digest(value) for key, value in tree["reviewer"].items()}
+        if tree["mail"]:
+            tree["mail"]["sender"] = _digest(tree["mail"]["sender"])
         for entry in (*tree["lists"]["allow"], *tree["lists"]["deny"]):
             entry["emails"] = [_digest(email) for email in entry["emails"]]
         return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)

@@ -104,6 +104,27 @@ class Reviewer(Section):
     name: str | None = Field(default=None, min_length=1, max_length=200, description="Name to show beside it.")
 
 
+class Mail(Section):
+    """The mail server that messages to the reviewer go through. Left out: they stand in the log and at `/readyz` only."""
+
+    host: str = Field(
+        min_length=1, max_length=253, pattern=r"^[^\s/@]+$", description="Name or address of the mail server."
+    )
+    port: Whole = Field(
+        default=25, ge=1, le=65_535, description="Its port: 25, or 587 with `starttls`, or 465 with `tls`."
+    )
+    security: Literal["none", "starttls", "tls"] = Field(
+        default="none", description="Encryption of the connection; `none` only for a server on this machine or network."
+    )
+    sender: Annotated[str, AfterValidator(_contact)] = Field(description="Address the messages come from.")
+    username: str | None = Field(
+        default=None, min_length=1, max_length=200, description="User name, where the server asks for one."
+    )
+    password_env: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Environment variable that holds the password."
+    )
+
+
 class Passport(Section):
     """A signed statement with each forwarded submission (`X-Lead-Passport`), which tells the receiver its way."""
 

@@ -52,6 +52,7 @@ sites:
 
 # Who looks at held leads. Needed for mode: enforce.
 # reviewer: {email: leads@example.com}
+# mail: {host: mail.example.com, sender: leadgate@example.com}  # writes to the reviewer
 
 # Visitors that are always accepted or always rejected.
 # lists:
