@@ -55,7 +55,9 @@ class Route(NamedTuple):
 
 
 class Routes(Protocol):
-    """Which lines are judged, and by what. A text says why one is not."""
+    """Which lines are judged, and by what. A text says why one is not; `skip` tells it without a close look at the target, where that can be."""
+
+    def skip(self, line: LogLine) -> str | None: ...
 
     def find(self, line: LogLine, target: Target, source: str) -> Route | str: ...
 
@@ -81,11 +83,13 @@ class EveryPage:
 
     judgement: Judgement
 
+    def skip(self, line: LogLine) -> str | None:
+        if 300 <= line.status < 400 and line.status != 304 and line.method == "GET":
+            return not_a_page(line) or "redirects (the page they lead to counts)"
+        return not_a_page(line)
+
     def find(self, line: LogLine, target: Target, source: str) -> Route | str:
-        why = not_a_page(line)
-        if why is None and 300 <= line.status < 400 and line.status != 304:
-            why = "redirects (the page they lead to counts)"
-        return why or Route(source, self.judgement)
+        return Route(source, self.judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,9 @@ class Configured:
 
     generation: Generation
     only: SiteRoutes | None
+
+    def skip(self, line: LogLine) -> str | None:
+        return None if line.method else not_a_page(line)
 
     def find(self, line: LogLine, target: Target, source: str) -> Route | str:
         site = self.only or self.generation.site(line.host.encode("latin-1") if line.host else None)
@@ -127,7 +134,10 @@ class Arrivals:
 
     def read(self, line: LogLine, raw: bytes) -> tuple[Arrival, Judgement] | str:
         """The arrival and what it is judged by, or why the line is neither page view nor form post."""
-        target = read_target(line.target.encode("latin-1"), line.method or "-", ())
+        why = self._routes.skip(line)
+        if why is not None:
+            return why
+        target = read_target(line.target.encode("latin-1"), line.method, ())
         route = self._routes.find(line, target, self._source)
         if isinstance(route, str):
             return route

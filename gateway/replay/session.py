@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ def run(
     """Judge the logs. Raises BadSite, StoreError, RulesError, GeoipError, OSError."""
     begun = perf_counter()
     what = plan(config, site)
+    gc.freeze()  # lists and rules stay to the end: the collector need not walk through them again and again
 
     def network(address: str) -> Network | Unavailable:
         try:
