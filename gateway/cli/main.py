@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import config as configuration
-from gateway.cli import leads, replaying
+from gateway.cli import checking, leads, replaying
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.crawlers import compare
 from gateway.console import views
@@ -73,19 +73,27 @@ def check(
         return
     checked = configuration.check(config)
     found, code = [], checked.code
+    problems: list[str] = []
+    advice: list[str] = []
     if checked.config is not None:
-        try:
-            found = compare(checked.config) if crawlers else []
-        except UNUSABLE as error:
-            fail(str(error), BAD_USAGE)
-        if any(not row.same for row in found):
-            code = FAILED
+        problems, advice = checking.problems(checked.config), checking.advice(checked.config)
+        if problems:
+            code = BAD_USAGE
+        elif crawlers:
+            found = compare(checked.config)
+            code = FAILED if any(not row.same for row in found) else code
     if as_json:
-        print_json(checked.as_json() | {"crawlers": [row.as_json() for row in found]})
-    else:
-        typer.echo(checked.text, nl=False, err=checked.config is None)
-        for row in found:
-            typer.echo(row.as_text())
+        more = {"used": problems, "advice": advice, "crawlers": [row.as_json() for row in found]}
+        answer = checked.as_json() | more
+        print_json(answer | {"ok": answer["ok"] and not problems})
+        raise typer.Exit(code)
+    typer.echo(checked.text, nl=False, err=checked.config is None)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    for line in advice:
+        typer.echo(f"The running gateway advises: {line}")
+    for row in found:
+        typer.echo(row.as_text())
     raise typer.Exit(code)
 
 

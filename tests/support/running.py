@@ -66,7 +66,7 @@ class Gateway:
             "listen": f"127.0.0.1:{self.port}",
             "admin": {"listen": f"127.0.0.1:{self.admin_port}"},
             "trusted_proxies": ["127.0.0.1"],
-            "reviewer": {"email": "reviewer@acme.example"},
+            "reviewer": {"email": "leads@acme-roofs.se"},
             "dns": {"enabled": False},
         } | dict(config)
         self.environ = dict(os.environ) | {"LEADGATE_ADMIN_TOKEN": TOKEN} | dict(env or {})

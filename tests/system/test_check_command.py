@@ -1,0 +1,64 @@
+"""`leadgate check`: everything that is wrong, before anything is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from origin import Origin
+from running import QUOTE, Gateway, site
+
+
+@pytest.fixture
+def gateway(origin: Origin, tmp_path: Path) -> Gateway:
+    """Settings only; nothing runs."""
+    return Gateway(tmp_path, {"sites": [site(origin, "enforce")]})
+
+
+def test_what_is_fine(gateway: Gateway) -> None:
+    found = gateway.cli("check")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.endswith("is fine: 1 site, 1 form.\n")
+    assert json.loads(gateway.cli("check", "--json").stdout) == {
+        "ok": True, "problems": [], "used": [], "advice": [], "crawlers": [],
+    }  # fmt: skip
+
+
+def test_rules_and_databases_are_loaded(gateway: Gateway) -> None:
+    rules = gateway.directory / "rules"
+    rules.mkdir()
+    (rules / "lead-form.yaml").write_text(
+        "pack: lead-form\ncomposites:\n  - {name: x, text: y, on: [token.missing], when: 'sgnal(\"a.b\")', then: {remove: [token.missing]}}\n"
+    )
+    (gateway.directory / "net.mmdb").write_bytes(b"no database")
+    gateway.write(gateway.config | {"rules": {"directory": "rules"}, "geoip": {"database": ["net.mmdb", "builtin"]}})
+    found = gateway.cli("check")
+    assert found.returncode == 2
+    assert "lead-form.yaml:3" in found.stderr
+    assert "sgnal" in found.stderr
+    assert "net.mmdb" in found.stderr
+    assert "Traceback" not in found.stderr
+    told = json.loads(gateway.cli("check", "--json").stdout)
+    assert told["ok"] is False
+    assert len(told["used"]) == 2
+
+
+def test_a_trap_that_browsers_fill_is_warned_of(gateway: Gateway) -> None:
+    gateway.config["sites"][0]["forms"] = [QUOTE | {"honeypot": ["lg_note_k7", "company_website"]}]
+    gateway.write(gateway.config)
+    found = gateway.cli("check")
+    assert found.returncode == 0
+    assert 'browsers and password managers fill fields called "company_website"' in " ".join(found.stdout.split())
+    assert "lg_note_k7" in found.stdout, "the remedy"
+
+
+def test_an_ad_crawler_and_a_person_get_the_same(gateway: Gateway) -> None:
+    found = gateway.cli("check", "--crawlers")
+    assert found.returncode == 0, found
+    assert "acme /offer*: a verified AdsBot and a person both get the page" in found.stdout
+    gateway.write(gateway.config | {"lists": {"deny": [{"name": "documentation", "addresses": ["198.51.100.0/24"]}]}})
+    found = gateway.cli("check", "--crawlers")
+    assert found.returncode == 1
+    assert "AdsBot gets the page, a person the decline page" in found.stdout
+    assert "Ads may be disapproved" in found.stdout
