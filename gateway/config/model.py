@@ -94,7 +94,7 @@ class Config(Section):
         ge=100,
         le=1_000_000,
         description=(
-            "Most records that wait to be written. When it is full, requests wait a little; each takes about "
+            "Most records that wait to be written. When it is full, further ones are lost and counted, leads are not; each takes about "
             "4 KiB of memory."
         ),
     )
