@@ -26,4 +26,4 @@ docs:           ## rewrite the generated reference
 lock:           ## pin every dependency with its hashes
 	@.venv/bin/python -m pip install --quiet uv
 	@.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra build -o .ci/requirements.txt
-	@.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev -o .ci/requirements-dev.txt
+	@.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra build --group dev -o .ci/requirements-dev.txt
