@@ -8,13 +8,15 @@ from collections.abc import Callable
 from gateway.config import Config
 from gateway.delivery.mail import MailFailed, send
 from gateway.intake.proxy_suspicion import ProxySuspicion
-from gateway.log import log
+from gateway.log import log, seldom
 from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreError
 from gateway.stores.records import Store
 
-ROUND_S = 15.0
+ROUND_S = 15
+"""Seconds between two counts of what waits."""
+
 LOOK = "leadgate leads list --state held"
 DAY_US = 86_400_000_000
 
@@ -36,6 +38,7 @@ class Watch:
         self._config = config
         self._now = now
         self._healthy = True
+        self._failed = 0
         self._advice: tuple[str, ...] = ()
         self._reported_at = 0
         self.held = 0
@@ -44,26 +47,29 @@ class Watch:
 
     async def run(self) -> None:
         while True:
-            self._store_state()
             self._proxy()
             try:
                 await self._leads()
             except StoreError as error:
-                log.warning("store failed", reason=str(error), remedy="look at the store")
-            await asyncio.sleep(ROUND_S)
+                seldom("store failed", "reading", reason=str(error), remedy="look at the store")
+            for _ in range(ROUND_S):
+                self._store_state()
+                await asyncio.sleep(1)
 
     def _store_state(self) -> None:
-        healthy = self._store.healthy
-        if healthy and not self._healthy:
+        healthy, failed = self._store.healthy, self._store.stats().failed
+        # A failure may begin and end between two looks; it was logged where it was met, so its end is told as well.
+        if healthy and (not self._healthy or failed != self._failed):
             log.info("store recovered", queued=self._store.lag)
         elif not healthy:
-            log.error(
+            seldom(
                 "store failed",
+                "commit",
                 reason=self._store.trouble,
                 queued=self._store.lag,
                 remedy="free disk space or look at the store",
             )
-        self._healthy = healthy
+        self._healthy, self._failed = healthy, failed
 
     def _proxy(self) -> None:
         advice = self._suspicion.advice()

@@ -16,7 +16,8 @@ def gateway(origin: Origin, tmp_path: Path) -> Gateway:
     return Gateway(tmp_path, {"sites": [site(origin, "enforce")]})
 
 
-def test_what_is_fine(gateway: Gateway) -> None:
+def test_what_is_fine(gateway: Gateway, origin: Origin) -> None:
+    gateway.write({"sites": [site(origin)]})
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.endswith("is fine: 1 site, 1 form.\n")
