@@ -110,7 +110,10 @@ def replay(
             fail("stopped; what was judged so far is in the store, and a second run adds only what is missing")
     written = {"csv": csv, "html": html}
     if html is not None:
-        html.write_text(report.page(done, full_addresses=full_addresses), encoding="utf-8")
+        try:
+            html.write_text(report.page(done, full_addresses=full_addresses), encoding="utf-8")
+        except OSError as error:
+            fail(f"{html}: it cannot be written ({error.strerror})")
     if as_json:
         print_json(report.as_json(done))
     else:

@@ -56,6 +56,14 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
     forwarded: str | None = None
     resolved: bool = False
 
+    @property
+    def agent(self) -> str:
+        """The user agent, "" where there was none or nobody knows. Text formats have it last."""
+        for name, value in reversed(self.headers):
+            if name == "User-Agent" or (len(name) == 10 and name.lower() == "user-agent"):
+                return value
+        return ""
+
 
 def request_line(text: str) -> tuple[str, str, str]:
     """(method, target, version) of "GET /offer HTTP/1.1"; ("", "", "1.1") of what is no request line."""

@@ -134,7 +134,7 @@ class Replay:
             if at < latest - JUMP_US:
                 result.backwards += 1
             latest = max(latest, at)
-            agent = next((value for name, value in line.headers if name == "User-Agent"), "")
+            agent = line.agent
             if agent and self._declared(agent).kind in _DECLARED:
                 result.declared += 1
             found = readers[place].read(line, raw)

@@ -203,3 +203,9 @@ def test_text_columns_and_percentages() -> None:
     assert [percent(1, 3), percent(1, 100_000), percent(99_999, 100_000), percent(0, 0), percent(0, 5)] == [
         *("33.3 %", "<0.1 %", ">99.9 %", "-", "0.0 %"),
     ]
+
+
+def test_the_reference_names_every_column(request: pytest.FixtureRequest) -> None:
+    text = (request.config.rootpath / "docs/reference/replay.md").read_text("utf-8")
+    listed = text[text.index("Columns of the CSV:") : text.index("It is UTF-8")]
+    assert re.findall(r"`(\w+)`", listed) == list(COLUMNS)
