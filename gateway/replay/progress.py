@@ -48,6 +48,8 @@ class Progress:
 
     def advance(self, size: int, lines: int) -> None:
         """So many bytes were read, and so many lines dealt with, since the last time."""
+        if not self._bytes:  # loading rules and lists before is no part of the speed
+            self._begun = monotonic()
         self._bytes += size
         self._lines += lines
         now = monotonic()

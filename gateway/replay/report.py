@@ -58,7 +58,7 @@ def provenance(done: Done) -> Provenance:
         not_views=tuple(result.other.most_common(12)),
         unreadable=tuple(result.unreadable.most_common(12)),
         examples=tuple([(name.rpartition("/")[2], line, why) for name, line, why in result.examples]),
-        made_at=datetime.now(UTC).isoformat(timespec="minutes"),
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

@@ -14,7 +14,7 @@ class Provenance(msgspec.Struct, frozen=True):
     not_views   (what, how many): what was seen and is no page view
     unreadable  (why, how many)
     examples    (file, line number, why) of the first that could not be read
-    made_at     RFC 3339, UTC
+    made_at     when the report was made, for people
     """
 
     title: str
