@@ -9,7 +9,22 @@ from typing import NamedTuple
 
 import orjson
 
-GOOD, NEUTRAL, BAD = "#2e8b57", "#4a6fa5", "#b5533c"
+
+class Look(NamedTuple):
+    """mark: colour on light and on dark ground, each with enough contrast for the text upon it; sign: drawn in the circle above the title."""
+
+    mark: str
+    mark_dark: str
+    sign: str
+
+
+GOOD = Look("#1f7a4d", "#4cc38a", '<path d="M15 24.5l6.2 6.2L33.5 18"/>')
+NEUTRAL = Look("#33619c", "#7fb0f2", '<circle cx="24" cy="24" r="10.5"/><path d="M24 18v6.5l4 2.5"/>')
+NOTE = NEUTRAL._replace(sign='<path d="M24 14.5v11.5M24 32.5v.1"/>')
+BAD = Look("#a8452e", "#f0957c", '<path d="M24 14.5v11.5M24 32.5v.1"/>')
+
+HOME, AGAIN = ("/", "Go to the start page"), ("", "Try again")
+"""Where the button leads, and what it says. "" is the address that was asked for, opened anew: nothing is sent a second time."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -26,15 +41,16 @@ class Text(NamedTuple):
     status: int
     title: str
     paragraphs: tuple[str, ...]
-    mark: str
+    look: Look
     word: str  # what a JSON answer calls it
+    go: tuple[str, str] = HOME
 
 
 TEXTS = {
     "received": Text(
         200,
         "We have received your message",
-        ("Thank you. Somebody will look at it and answer you.", "There is no need to send it again."),
+        ("Thank you. Somebody will look at it.", "There is no need to send it again."),
         GOOD,
         "received",
     ),
@@ -42,7 +58,8 @@ TEXTS = {
         403,
         "We could not accept this message",
         (
-            "Something about the way it was sent looks automated. If you filled in the form yourself, please reach us another way and quote the reference below.",
+            "It was not passed on.",
+            "If you filled in the form yourself, please reach us another way and quote the reference below.",
         ),
         BAD,
         "declined",
@@ -51,7 +68,8 @@ TEXTS = {
         403,
         "This page cannot be shown",
         (
-            "The request looks automated. If you are a person, try another browser or network, or reach us another way and quote the reference below.",
+            "Please try another browser or network.",
+            "If that does not help, reach us another way and quote the reference below.",
         ),
         BAD,
         "declined",
@@ -60,7 +78,7 @@ TEXTS = {
         502,
         "We have your message",
         (
-            "The site behind this form does not answer right now. Your message is stored here and will be passed on.",
+            "The site behind this form does not answer right now. Your message is stored, and somebody will see that it arrives.",
             "There is no need to send it again.",
         ),
         NEUTRAL,
@@ -70,32 +88,34 @@ TEXTS = {
         504,
         "We have your message",
         (
-            "The site behind this form takes too long to answer. Your message is stored here, and somebody will see that it arrives.",
+            "The site behind this form takes too long to answer. Your message is stored, and somebody will see that it arrives.",
             "There is no need to send it again.",
         ),
         NEUTRAL,
         "received",
     ),
     "unreachable": Text(
-        502, "The site does not answer right now", ("Please try again in a minute.",), NEUTRAL, "unavailable"
+        502, "The site does not answer right now", ("Please try again in a minute.",), NEUTRAL, "unavailable", AGAIN
     ),
-    "slow": Text(504, "The site takes too long to answer", ("Please try again in a minute.",), NEUTRAL, "unavailable"),
+    "slow": Text(
+        504, "The site takes too long to answer", ("Please try again in a minute.",), NEUTRAL, "unavailable", AGAIN
+    ),
     "too_large": Text(
         413,
         "This is too large to be sent",
         ("Please send smaller files, or reach us another way.",),
-        NEUTRAL,
+        NOTE,
         "too_large",
     ),
     "no_site": Text(
         404,
         "There is no site here",
         ("This address leads to no site that is set up on this server.",),
-        NEUTRAL,
+        NOTE,
         "not_found",
     ),
-    "not_found": Text(404, "There is no such page", ("The address may be mistyped.",), NEUTRAL, "not_found"),
-    "busy": Text(503, "The site is busy right now", ("Please try again in a minute.",), NEUTRAL, "unavailable"),
+    "not_found": Text(404, "There is no such page", ("The address may be mistyped.",), NOTE, "not_found"),
+    "busy": Text(503, "The site is busy right now", ("Please try again in a minute.",), NEUTRAL, "unavailable", AGAIN),
 }
 
 _TEMPLATE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
@@ -103,6 +123,11 @@ _HTML: Headers = (
     (b"Content-Type", b"text/html; charset=utf-8"),
     (b"Cache-Control", b"no-store"),
     (b"Referrer-Policy", b"same-origin"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (
+        b"Content-Security-Policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    ),
 )
 _JSON: Headers = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
 
@@ -123,9 +148,15 @@ def page(name: str, reference: str = "", *, style: str = "html") -> Page:
     if style == "redirect" and name in ("received", "declined"):
         location = f"/_lg/{name}?reference={reference}".encode()
         return Page(303, ((b"Location", location), (b"Cache-Control", b"no-store")), b"")
-    note = f"<small>Reference: {escape(reference)}</small>" if reference else ""
-    paragraphs = "\n".join(f"<p>{paragraph}</p>" for paragraph in text.paragraphs)
-    body = _TEMPLATE.substitute(title=text.title, text=paragraphs, mark=text.mark, reference=note).encode()
+    href, go = text.go
+    body = _TEMPLATE.substitute(
+        text.look._asdict(),
+        title=text.title,
+        text="\n".join(f"<p>{paragraph}</p>" for paragraph in text.paragraphs),
+        href=href,
+        go=go,
+        reference=f"<dl><dt>Reference</dt><dd>{escape(reference)}</dd></dl>" if reference else "",
+    ).encode()
     return Page(text.status, _HTML, body)
 
 

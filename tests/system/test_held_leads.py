@@ -29,7 +29,7 @@ def hold(
         b'{"email": "' + person()["email"].split("@")[0].encode() + b"@mailinator.com" + REST if body is None else body
     )
     answer = gateway.browser().post(target, sent, *more, kind="application/json")
-    found = re.search(r"Reference: ([0-9a-f-]{36})", answer.text)
+    found = re.search(r"<dd>([0-9a-f-]{36})</dd>", answer.text)
     assert found, answer.text
     gateway.lead(found[1], "held")
     return found[1], sent
@@ -73,7 +73,7 @@ def test_what_release_sends_is_what_forwarding_would_have_sent(gateway: Gateway,
         answer = Browser(gateway.port, "198.51.100.77").post(
             "/lead", {"email": email, "same": "same"}, ("X-Odd", "a\tb")
         )
-        found = re.search(r"Reference: ([0-9a-f-]{36})", answer.text)
+        found = re.search(r"<dd>([0-9a-f-]{36})</dd>", answer.text)
         if found:
             gateway.lead(found[1], "held")
             gateway.api(f"/leads/{found[1]}/release", "POST", 202)

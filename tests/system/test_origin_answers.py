@@ -60,7 +60,7 @@ def kept(gateway: Gateway, status: int, origin: Origin) -> dict[str, object]:
     answer = gateway.browser().post("/lead", form)
     assert answer.status == status
     assert "We have your message" in answer.text
-    found = re.search(r"Reference: ([0-9a-f-]{36})", answer.text)
+    found = re.search(r"<dd>([0-9a-f-]{36})</dd>", answer.text)
     assert found
     return gateway.lead(found[1], "held")
 
