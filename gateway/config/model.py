@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os.path
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ class Config(Section):
 
     def resolve(self, path: str) -> Path:
         """A path of this file, absolute or counted from the file's directory."""
-        return self._base / Path(path).expanduser()
+        return Path(os.path.normpath(self._base / Path(path).expanduser()))
 
     @property
     def store_path(self) -> Path:
