@@ -270,6 +270,8 @@ def test_the_explanation_in_the_readme_is_what_the_rules_say() -> None:
         re.MULTILINE,
     )
     assert len(lines) == 3
+    strongest = rules.weights[lines[0][3]]
+    assert f"; category: {strongest.category}\n" in (ROOT / "README.md").read_text("utf-8")
     for text, _, number, signal, source in lines:
         weight = rules.weights[signal]
         assert re.fullmatch(re.escape(weight.text).replace(re.escape("{0}"), ".+"), text)
