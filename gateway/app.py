@@ -209,16 +209,16 @@ class Gateway:
 
     def not_ready(self) -> list[str]:
         """Why requests should not be sent here now, in words; empty when ready."""
-        reasons = []
-        if self.draining:
-            reasons.append("stopping: requests under way are finished, no new ones are taken")
-        if not self.store.healthy:
-            reasons.append(f"the store cannot commit: {self.store.trouble}")
-        return reasons
+        return ["stopping: requests under way are finished, no new ones are taken"] if self.draining else []
 
     def advice(self) -> Sequence[str]:
         """What an operator should mend although requests are served."""
-        return (*self.suspicion.advice(), *self.watch.advice())
+        store = (
+            ()
+            if self.store.healthy
+            else (f"the store cannot commit: {self.store.trouble}; forms go to the site unstored",)
+        )
+        return (*store, *self.suspicion.advice(), *self.watch.advice())
 
     # facts
 
@@ -239,12 +239,17 @@ class Gateway:
 
     # leads
 
-    async def _headers_of(self, lead_id: str) -> Sequence[Field]:
+    async def _headers_of(self, lead_id: str, body: bytes) -> Sequence[Field]:
         entry = await self.store.get_record(lead_id)
         if entry is None:
             return ()
         record = decode(entry.body)
-        return () if record.mode is Mode.MONITOR else lead_headers(lead_id, record.verdict)
+        if record.mode is Mode.MONITOR:
+            return ()
+        headers = lead_headers(lead_id, record.verdict)
+        if self.config.passport.enabled:
+            headers.append((b"X-Lead-Passport", self.passports.sign(lead_id, record.site, body)))
+        return headers
 
     def _upstream_of(self, site: str) -> Upstream | None:
         return next((routes.upstream for routes in self.generation.sites if routes.name == site), None)

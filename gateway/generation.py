@@ -15,6 +15,7 @@ from detectors.observation import Kind
 from detectors.reference import FormSettings, Reference
 from gateway.config import Config, Form, Site
 from gateway.config.lists import ListEntry
+from gateway.config.sites import Match
 from gateway.intake.client_ip import TrustedProxies
 from gateway.intake.forms import RoleMap
 from gateway.intake.target import PathPattern, Target
@@ -36,17 +37,23 @@ class LandingRoute:
 class FormRoute:
     """One form: where it is sent to, what its fields mean, and how it is judged.
 
+    match     the requests that are this form
     roles     which field holds what
     traps     the same for its honeypot fields, under the one role "honeypot"
     max_body  bytes
+    success   the form's `success` as JSON: stored with each lead, so that a release can tell what an answer means
+
+    What is made of the settings is made once here, not with every request.
     """
 
     form: Form
+    match: Match
     pattern: PathPattern
     judgement: Judgement
     roles: RoleMap
     traps: RoleMap
     max_body: int
+    success: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class SiteRoutes:
 
     def forms_at(self, target: Target) -> tuple[FormRoute, ...]:
         """Every form that this request could be, in file order; which of several it is, its fields tell."""
-        return tuple([r for r in self.forms if r.form.route.method in target.methods and r.pattern.matches(target)])
+        return tuple([r for r in self.forms if r.match.method in target.methods and r.pattern.matches(target)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,8 @@ def _routes(
         judgement = Judgement(form.name, site.mode, generation, reference.with_form(settings), ruleset, policy, lists)
         max_body = form.max_body or config.limits.max_body
         roles, traps = RoleMap(form.fields.mapping()), RoleMap({"honeypot": form.honeypot})
-        forms.append(FormRoute(form, PathPattern(form.route.path), judgement, roles, traps, max_body))
+        match, success = form.route, form.success.model_dump_json().encode()
+        forms.append(FormRoute(form, match, PathPattern(match.path), judgement, roles, traps, max_body, success))
     return SiteRoutes(site, upstream, tuple(landings), tuple(forms))
 
 

@@ -51,7 +51,7 @@ def mask(text: str) -> str:
 
 def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("timestamp", "level", "remedy", "listen", "admin"):
+        if isinstance(value, str) and key not in ("timestamp", "level", "remedy", "listen", "admin", "origin"):
             event[key] = mask(value)
     return event
 

@@ -27,13 +27,13 @@ MAX_ATTEMPTS = 10
 ANSWER_BYTES = 64 * 1024
 
 
-HeadersOf = Callable[[str], Awaitable[Sequence[Field]]]
+HeadersOf = Callable[[str, bytes], Awaitable[Sequence[Field]]]
 
 
 class Releases:
     """The worker that empties the outbox, one lead at a time: releases are a person's work and come by the handful.
 
-    headers_of   the X-Lead-* fields a lead goes out with, by its id
+    headers_of   the X-Lead-* fields a lead goes out with, from its id and body
     upstream_of  the pooled client of a site by its name, or None where no such site is configured any more
     """
 
@@ -76,7 +76,9 @@ class Releases:
             await self._close(job, False, None, f"no site is called {site} any more")
             return
         try:
-            status, location, text = await deliver(body, upstream, await self._headers_of(job.lead_id))
+            content = await body.read()
+            headers = await self._headers_of(job.lead_id, content)
+            status, location, text = await deliver(body, content, upstream, headers)
         except UpstreamError as error:
             retry = None
             if not error.sent and job.attempt < MAX_ATTEMPTS:
@@ -111,10 +113,11 @@ class Releases:
             log.warning("lead refused", lead=job.lead_id, by=job.by, detail=detail, attempt=job.attempt)
 
 
-async def deliver(body: LeadBody, upstream: Upstream, headers: Sequence[Field] = ()) -> tuple[int, str | None, str]:
+async def deliver(
+    body: LeadBody, content: bytes, upstream: Upstream, headers: Sequence[Field] = ()
+) -> tuple[int, str | None, str]:
     """Send a stored submission as it was received. Answers status, Location and the beginning of the body. Raises UpstreamError."""
     method, target, version, fields = parse_head(body.head)
-    content = await body.read()
     host = next((value for name, value in fields if name.lower() == b"host"), None)
     peer = body.peer.rpartition(":")[0]
     head = request_head(

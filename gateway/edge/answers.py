@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.delivery.headers import Field, lead_headers
 from gateway.edge.arrivals import Visit
-from gateway.generation import Generation
+from gateway.generation import Generation, SiteRoutes
 from gateway.intake import session_cookie
 from gateway.intake.exchange import Exchange
 from gateway.log import seldom
@@ -74,11 +74,11 @@ def trouble(error: UpstreamError) -> str:
     return "slow" if isinstance(error, HeadTimeout) else "unreachable"
 
 
-def origin_failed(metrics: Metrics, site: str, error: UpstreamError) -> None:
+def origin_failed(metrics: Metrics, site: SiteRoutes, error: UpstreamError) -> None:
     """Count a failure of the site behind the gateway, and log it now and then."""
     kind = type(error).__name__
-    metrics.count("leadgate_origin_errors", site, kind)
-    seldom("origin failed", site, kind, site=site, error=str(error))
+    metrics.count("leadgate_origin_errors", site.name, kind)
+    seldom("origin failed", site.name, kind, site=site.name, origin=site.upstream.origin.name, error=str(error))
 
 
 def fail_open(metrics: Metrics, site: str, where: str, error: Exception) -> None:

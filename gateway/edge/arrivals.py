@@ -63,8 +63,7 @@ class Arrivals:
         if mode == "cookie":
             known = session_cookie.read(self._keys, exchange.header(b"cookie"), at).cookie
             if known is None:
-                fresh = session_cookie.issue(self._keys.current, at)
-                known = session_cookie.read(self._keys, b"_lg_s=" + fresh.encode(), at).cookie
+                fresh, known = session_cookie.begin(self._keys.current, at)
             session = None if known is None else (known.id, known.issued_us)
         client, ordered = self.client(exchange, generation)
         arrival = Arrival(

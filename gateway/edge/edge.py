@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from detectors.observation import Kind
 from gateway.edge.answers import CookieOnHead, fail_open, forwarded_for, origin_failed, say, trouble, verdict_headers
 from gateway.edge.arrivals import Arrivals, Visit
@@ -22,6 +24,8 @@ from gateway.upstream.proxy import forward
 from rules.verdict import Decision
 
 PREFIX = "/_lg/"
+_REFERENCE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id, and nothing else that somebody would like our page to say."""
 
 
 class Edge:
@@ -113,7 +117,7 @@ class Edge:
     def _injector(self, site: SiteRoutes, page_url: str, page_id: str, at: int) -> Injector | None:
         """Puts a render token into every form of ours on the page; None where no form wants one."""
         inputs = {
-            route.form.route.path: render_token.hidden_input(
+            route.match.path: render_token.hidden_input(
                 render_token.mint(self._tokens.current, route.form.name, page_id, at)
             )
             for route in site.forms
@@ -122,7 +126,7 @@ class Edge:
         return Injector(page_url, inputs) if inputs else None
 
     async def _unreachable(self, exchange: Exchange, site: SiteRoutes, error: UpstreamError) -> int:
-        origin_failed(self._metrics, site.name, error)
+        origin_failed(self._metrics, site, error)
         return await say(exchange, trouble(error))
 
     async def _own(self, exchange: Exchange, generation: Generation, target: Target) -> None:
@@ -131,7 +135,7 @@ class Edge:
         if exchange.method in ("GET", "HEAD"):
             if name in ("received", "declined"):
                 reference = next((value for key, value in target.query if key == "reference"), "")
-                await say(exchange, name, reference if len(reference) == 36 else "", style="html")
+                await say(exchange, name, reference if _REFERENCE.fullmatch(reference) else "", style="html")
                 return
             if name == "jwks.json" and generation.config.passport.enabled:
                 headers = ((b"Content-Type", b"application/jwk-set+json"), (b"Cache-Control", b"public, max-age=3600"))

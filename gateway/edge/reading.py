@@ -59,5 +59,5 @@ def understand(
 
 
 def _agrees(route: FormRoute, parsed: ParsedForm) -> bool:
-    wanted = route.form.route.fields
+    wanted = route.match.fields
     return not wanted or all(any(pair == (name, value) for pair in parsed.fields) for name, value in wanted.items())

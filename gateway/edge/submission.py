@@ -164,7 +164,7 @@ class Submissions:
             scheme=arrival.request.scheme,
             content_type=(exchange.header(b"content-type") or b"").decode("latin-1")[:200],
             origin=site.site.origin,
-            success=route.form.success.model_dump_json().encode(),
+            success=route.success,
         )
         try:
             async with asyncio.timeout(generation.config.journal_deadline_ms / 1000):
@@ -242,7 +242,7 @@ class Submissions:
                 on_data=on_data if success.body is not None else None,
             )
         except UpstreamError as error:
-            origin_failed(self._metrics, site.name, error)
+            origin_failed(self._metrics, site, error)
             note = "delivery unknown: " + str(error) if error.sent else str(error)
             self._settle(judged, LeadState.HELD, "delivery failed", {"error": str(error), "sent": error.sent}, note)
             await say(
@@ -270,7 +270,7 @@ class Submissions:
         try:
             await forward(exchange, site.upstream, forwarded=forwarded_for(exchange, generation), body=body)
         except UpstreamError as error:
-            origin_failed(self._metrics, site.name, error)
+            origin_failed(self._metrics, site, error)
             await say(exchange, trouble(error))
 
     async def _too_large(
@@ -314,7 +314,7 @@ class Submissions:
                 on_head=on_head,
             )
         except UpstreamError as failure:
-            origin_failed(self._metrics, site.name, failure)
+            origin_failed(self._metrics, site, failure)
             on_head.status = await say(exchange, trouble(failure), style=_style(route))
         self._pipeline.record(judged, Answered(on_head.status or 0, "origin"))
 

@@ -10,7 +10,13 @@ from gateway.intake.refusal import BodyMalformed
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # chunk-size = 1*HEXDIG, "Recipients MUST anticipate potentially large hexadecimal numerals and prevent parsing errors due to
 # integer conversion overflows": 15 digits fit every machine word. Stricter: no white space around extensions ("bad white space").
-_SIZE = re.compile(rb'([0-9A-Fa-f]{1,15}+)((?:;' + _TOKEN + rb'(?:=(?:' + _TOKEN + rb'|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~])*+"))?+)*+)')
+_SIZE = re.compile(
+    rb"([0-9A-Fa-f]{1,15}+)((?:;"
+    + _TOKEN
+    + rb"(?:=(?:"
+    + _TOKEN
+    + rb'|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~])*+"))?+)*+)'
+)
 _TRAILER = re.compile(_TOKEN + rb":[\t -~\x80-\xff]*+")
 _DATA, _DATA_END, _LINE, _TRAILERS, _DONE = range(5)
 _LONGEST_SIZE = 15

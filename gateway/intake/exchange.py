@@ -43,7 +43,9 @@ class Exchange:
         self.tls: bool = connection.tls
         self.started = False  # the head of the final answer is on its way
         self.finished = False  # and all of its body
-        self.on_gone: Callable[[], None] | None = None  # called once if the connection is lost before the answer is complete
+        self.on_gone: Callable[[], None] | None = (
+            None  # called once if the connection is lost before the answer is complete
+        )
         self._connection = connection
         self._closing = False
         self._written_chunked = False

@@ -185,7 +185,9 @@ class Listener:
         require_extensions()
         loop = asyncio.get_running_loop()
         if self._acceptor is None:
-            self._acceptor = Acceptor(self._handler, self._limits, self._on_refusal, self._on_error, self._trusted, loop)
+            self._acceptor = Acceptor(
+                self._handler, self._limits, self._on_refusal, self._on_error, self._trusted, loop
+            )
             self._sweep()
         if sock is not None:
             server = await loop.create_server(self._acceptor, sock=sock, ssl=ssl_context, backlog=backlog)

@@ -48,9 +48,19 @@ class CookieReading(msgspec.Struct, frozen=True, gc=False):
 _NONE = CookieReading(None)
 
 
+def begin(key: Key, now_us: int) -> tuple[str, SessionCookie]:
+    """A new session: the value of its cookie, 60 characters that need no quoting, and what reading it would give."""
+    identifier = os.urandom(16)
+    return _sign(key, now_us, identifier), SessionCookie(identifier.hex(), now_us)
+
+
 def issue(key: Key, now_us: int) -> str:
-    """The value of a new session cookie, 60 characters that need no quoting."""
-    head = _HEAD.pack(_VERSION, key.tag, now_us, os.urandom(16))
+    """The value of a new session cookie."""
+    return begin(key, now_us)[0]
+
+
+def _sign(key: Key, now_us: int, identifier: bytes) -> str:
+    head = _HEAD.pack(_VERSION, key.tag, now_us, identifier)
     return urlsafe_b64encode(head + key.mac(_PURPOSE, head, _MAC_BYTES)).decode("ascii").rstrip("=")
 
 

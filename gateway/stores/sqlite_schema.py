@@ -142,6 +142,8 @@ def connect_reading(path: Path, busy_ms: int) -> sqlite3.Connection:
 
 def _open(path: Path, mode: str, busy_ms: int) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
+    if mode == "rwc":  # leads are nobody else's to read, wherever the directory lies
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     return connection

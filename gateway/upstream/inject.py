@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import unescape
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
@@ -78,9 +79,10 @@ class Injector:
 
     def __init__(self, page_url: str, inserts: Mapping[str, bytes]) -> None:
         self.count = 0  # forms that got an insertion
-        self._page = self._base = page_url
+        # A query or fragment changes nothing of where a form leads, and without them pages are the same for everybody.
+        self._page = self._base = page_url.partition("#")[0].partition("?")[0]
         self._based = False
-        self._host = urlsplit(page_url).netloc.lower()
+        self._host = _place(self._page, "")[0]
         self._inserts = inserts
         self._carry = b""
         self._step: Callable[[bytes, int], int] = self._in_data
@@ -237,15 +239,22 @@ class Injector:
         if values.get(b"method", "").lower() in ("get", "dialog"):
             return
         action = values.get(b"action", "")
-        target = urlsplit(_joined(self._base, action) if action else self._page)
-        if target.netloc.lower() != self._host:
+        host, path = _place(self._base, action) if action else _place(self._page, "")
+        if host != self._host:
             return
-        insert = self._inserts.get(target.path or "/") or self._inserts.get(unquote(target.path))
+        insert = self._inserts.get(path or "/") or self._inserts.get(unquote(path))
         if insert is not None:
             self._out.append(data[self._emitted : end])
             self._out.append(insert)
             self._emitted = end
             self.count += 1
+
+
+@lru_cache(maxsize=1024)
+def _place(base: str, reference: str) -> tuple[str, str]:
+    """Host (lower case) and path that a reference leads to. A site's pages have few different ones."""
+    target = urlsplit(_joined(base, reference) if reference else base)
+    return target.netloc.lower(), target.path
 
 
 def _joined(base: str, reference: str) -> str:

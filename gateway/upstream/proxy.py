@@ -148,8 +148,17 @@ async def _relay(
         return
     if inject is not None and not injectable(status, head.headers):
         inject = None
+    whole: bytes | None = None
+    if answer.whole and inject is not None:
+        # The usual page is there in one piece: with its insertion it is still one piece of known length.
+        data = answer.connection.take()
+        if on_data is not None and data:
+            on_data(data)
+        outcome.bytes_out = len(data)
+        whole = inject.feed(data) + inject.finish()
+        outcome.injected = inject.count
     # Framing: as the origin's where the visitor can read it.
-    length = head.length if inject is None and status != 204 else None
+    length = len(whole) if whole is not None else head.length if inject is None and status != 204 else None
     chunked = length is None and not head.bodyless and exchange.version != (1, 0)
     close = (length is None and not head.bodyless and not chunked) or (
         answer.upload is not None and not answer.upload.complete
@@ -172,7 +181,9 @@ async def _relay(
         strip_names=strip,
     )
     try:
-        if answer.whole and not chunked and inject is None:
+        if whole is not None:
+            await exchange.start(out + whole, close=close)
+        elif answer.whole and not chunked and inject is None:
             # The usual small answer: head and body in one piece.
             data = answer.connection.take()
             if on_data is not None and data:

@@ -57,14 +57,14 @@ def test_commits_fail_and_come_back(gateway: Gateway, origin: Origin) -> None:
     assert gateway.browser().get("/offer").status == 303
 
     ready = gateway.open("/readyz")
-    assert ready.status == 503
-    assert "the store cannot commit" in str(ready.json())
+    assert ready.status == 200, "forms still arrive: a balancer must not take the site down"
+    assert "the store cannot commit" in str(ready.json()["advice"])  # type: ignore[index]
     assert gateway.metric("leadgate_unjournaled_total") == 13
     assert gateway.metric("leadgate_store_healthy") == 0
     assert gateway.logged("store failed")
 
     limit(gateway, resource.RLIM_INFINITY)
-    until(lambda: gateway.open("/readyz").status == 200, 20, "it recovers by itself")
+    until(lambda: gateway.open("/readyz").json()["advice"] == [], 20, "it recovers by itself")  # type: ignore[index]
     after = person()
     assert gateway.browser().post("/lead", after).status == 303
     gateway.lead(str(origin.wait_for(after["email"].replace("@", "%40")).field("X-Lead-Id")), "delivered")
