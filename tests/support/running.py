@@ -36,13 +36,6 @@ QUOTE: dict[str, Any] = {
 }
 
 
-def serving(path: Path) -> list[str]:
-    if (ROOT / "gateway/cli/replaying.py").exists():
-        return [sys.executable, "-m", "gateway.cli", "serve", "--config", str(path)]
-    code = f"from pathlib import Path; from gateway.app import serve; raise SystemExit(serve(Path({str(path)!r})))"
-    return [sys.executable, "-c", code]
-
-
 def site(origin: Origin, mode: str = "tag", forms: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
     """One site with a landing page and the quote form, unless told otherwise."""
     return {
@@ -89,7 +82,7 @@ class Gateway:
 
     def spawn(self, preexec: Callable[[], None] | None = None) -> Gateway:
         self.process = subprocess.Popen(
-            serving(self.path),
+            [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.path)],
             cwd=ROOT, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=preexec,
         )  # fmt: skip
         threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()

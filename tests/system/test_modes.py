@@ -192,3 +192,11 @@ def test_a_form_that_is_no_lead_of_ours_streams_through(gateway: Gateway, origin
 
 def test_an_unknown_host_gets_no_site(gateway: Gateway) -> None:
     assert Browser(gateway.port, host="other.example").get("/offer").status == 404
+
+
+def test_our_own_pages_say_nothing_that_others_put_into_a_link(gateway: Gateway) -> None:
+    browser = visitor(gateway, "enforce")
+    assert "call" not in browser.get("/_lg/received?reference=call-1-555-0100-now-and-tell-your-pin").text
+    assert browser.get("/_lg/nothing").status == 404
+    assert browser.post("/_lg/received", {"a": "b"}).status == 404
+    assert browser.get("/%5flg/x").status == 404, "however it is written, it is ours and never the site's"
