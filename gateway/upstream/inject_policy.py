@@ -21,7 +21,10 @@ INJECTED_REQUEST_DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
 
 INJECTED_ANSWER_DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
     ("Cache-Control", "replaced by `private, no-cache`, with `no-store` where the origin said so"),
-    ("Content-Length", "rebuilt with the new length where the page was there in one piece; else removed, and the body is sent chunked"),
+    (
+        "Content-Length",
+        "rebuilt with the new length where the page was there in one piece; else removed, and the body is sent chunked",
+    ),
     ("ETag", "removed"),
     ("Last-Modified", "removed"),
     ("Accept-Ranges", "removed"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.upstream.inject import Injector
 
 FIELD = b"<input type=hidden name=_lg>"
@@ -28,10 +30,34 @@ async def test_an_injected_page(rig, origin):
     assert b"\r\nHost: h\r\nAccept-Encoding: identity\r\nX-A: 1\r\nVia" in head
     changed = PAGE.replace(b"/lead>", b"/lead>" + FIELD)
     assert out == (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX-B: 2\r\nTransfer-Encoding: chunked\r\nVia: 1.1 leadgate\r\n"
-        b"Cache-Control: private, no-cache, no-store\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(changed), changed)
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nX-B: 2\r\nVia: 1.1 leadgate\r\n"
+        b"Cache-Control: private, no-cache, no-store\r\n\r\n%b" % (len(changed), changed)
     )
     assert made.outcomes[0].injected == 1
+
+
+async def test_an_injected_page_that_arrives_in_pieces(rig):
+    async def script(side):
+        await side.request()
+        await side.send(ANSWER % (len(PAGE), b"") + PAGE[:12])
+        await asyncio.sleep(0.05)
+        await side.send(PAGE[12:])
+
+    made = await rig(script, _inject=injector)
+    head, _, body = (await made.talk(REQUEST % b"GET")).partition(b"\r\n\r\n")
+    assert b"\r\nTransfer-Encoding: chunked\r\n" in head
+    assert b"Content-Length" not in head
+    changed = PAGE.replace(b"/lead>", b"/lead>" + FIELD)
+    assert dechunked(body) == changed
+    assert made.outcomes[0].injected == 1
+
+
+def dechunked(body):
+    page = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        page, body = page + body[: int(size, 16)], body[int(size, 16) + 2 :]
+    return page
 
 
 async def test_what_may_not_be_changed_passes_untouched(rig, origin):
