@@ -70,7 +70,7 @@ class Built:
             return made
 
         self.generation: Generation = build_generation(
-            config, loader.load(local_dir=config.rules_path), reference, upstream
+            config, loader.load(local_dir=config.rules_path), reference, self.network.content_hash, upstream
         )
 
 
@@ -266,6 +266,7 @@ class Gateway:
         log.info("reloaded", generation=built.generation.id)
         self._warn()
         self._later(self.store.put_generation(built.generation.id, built.generation.content))
+        old.network.close()
         for key, upstream in old.upstreams.items():
             if built.upstreams.get(key) is not upstream:
                 self._later(upstream.close())

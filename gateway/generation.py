@@ -111,9 +111,12 @@ class Generation:
         return tuple(every.values())
 
 
-def build(config: Config, ruleset: Ruleset, reference: Reference, upstream: Callable[[Site], Upstream]) -> Generation:
+def build(
+    config: Config, ruleset: Ruleset, reference: Reference, networks: str, upstream: Callable[[Site], Upstream]
+) -> Generation:
     """Everything a request needs, made of what was loaded.
 
+    networks  hash of the ranges and databases that addresses are looked up in
     upstream  the pooled client of a site's origin; asked once for each site, so that pools survive a reload
     """
     content = orjson.dumps(
@@ -121,6 +124,7 @@ def build(config: Config, ruleset: Ruleset, reference: Reference, upstream: Call
             "config": orjson.Fragment(config.canonical()),
             "rules": orjson.Fragment(ruleset.content()),
             "lists": reference.content_hash,
+            "networks": networks,
         },
     )
     generation = hashlib.sha256(content).hexdigest()[:16]

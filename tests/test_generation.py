@@ -30,9 +30,9 @@ sites:
 RULES, LISTS = loader.load(), Reference.builtin()
 
 
-def generation(text: str = YAML) -> Generation:
+def generation(text: str = YAML, networks: str = "") -> Generation:
     config = parse(text.encode(), name="leadgate.yaml", base=Path(), environ={})
-    return build(config, RULES, LISTS, lambda site: Upstream(site.origin))
+    return build(config, RULES, LISTS, networks, lambda site: Upstream(site.origin))
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,7 @@ def test_the_same_settings_have_the_same_id_and_any_change_another() -> None:
     plain = YAML
     assert generation(plain).id == generation(plain + "\n# a comment\n").id
     assert generation(plain).id != generation(plain.replace("review_below: 10", "review_below: 11")).id
+    assert generation(plain).id != generation(plain, "another database").id
     assert len(generation(plain).id) == 16
 
 

@@ -80,7 +80,9 @@ def compare(config: Config) -> list[Compared]:
 async def _compare(config: Config) -> list[Compared]:
     network = NetworkReader([path for path in config.databases if path is not None])
     ruleset = loader.load(local_dir=config.rules_path)
-    generation = build_generation(config, ruleset, Reference.builtin(), lambda site: Upstream(site.origin))
+    generation = build_generation(
+        config, ruleset, Reference.builtin(), network.content_hash, lambda site: Upstream(site.origin)
+    )
     found = []
     for site in generation.sites:
         for route in site.landings:

@@ -73,17 +73,24 @@ def plan(config: Config | None, site: str | None) -> Plan:
     if config is None:
         if site is not None:
             raise BadSite("--site names a site of the settings: give --config as well")
-        ruleset = loader.load()
+        ruleset, network = loader.load(), NetworkReader()
         content = orjson.dumps(
-            {"replay": "every page", "rules": orjson.Fragment(ruleset.content()), "lists": reference.content_hash}
+            {
+                "replay": "every page",
+                "rules": orjson.Fragment(ruleset.content()),
+                "lists": reference.content_hash,
+                "networks": network.content_hash,
+            }
         )
         generation = hashlib.sha256(content).hexdigest()[:16]
         policy = ruleset.policy(Kind.LANDING)
         judgement = Judgement("every page", Mode.MONITOR, generation, reference, ruleset, policy, Lists())
-        return Plan(EveryPage(judgement), TrustedProxies(), NetworkReader(), ruleset, reference, generation, content)
+        return Plan(EveryPage(judgement), TrustedProxies(), network, ruleset, reference, generation, content)
     network = NetworkReader([path for path in config.databases if path is not None])
     ruleset = loader.load(local_dir=config.rules_path)
-    built = build_generation(config, ruleset, reference, lambda site: Upstream(site.origin))  # never connected
+    built = build_generation(
+        config, ruleset, reference, network.content_hash, lambda site: Upstream(site.origin)
+    )  # never connected
     routes = Configured(built, _only(built, site))
     return Plan(routes, built.trusted, network, ruleset, reference, built.id, built.content)
 
