@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import msgspec
 import pytest
@@ -34,6 +35,7 @@ from gateway.evidence.record import (
     ERASED_REQUEST,
     Answered,
     Facts,
+    Salts,
     build,
     columns_of,
     decode,
@@ -241,3 +243,18 @@ def test_a_record_of_another_shape_is_refused(make_entry):
     body, _ = chained(make_entry().parts, "w", 1, FIRST_PREV)
     with pytest.raises(msgspec.ValidationError):
         decode(body.replace(b'"mode":', b'"mood":'))
+
+
+def test_no_two_records_share_a_salt_and_a_forked_process_draws_its_own():
+    salts = Salts()
+    drawn = [salt for _ in range(3 * Salts.RECORDS) for salt in salts.three()]
+    assert len(set(drawn)) == len(drawn)
+    assert {len(salt) for salt in drawn} == {16}
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, salts.three()[0])
+        os._exit(0)
+    os.wait()
+    assert os.read(reading, 16) not in [*drawn, *salts.three()]
+    os.close(reading)
+    os.close(writing)
