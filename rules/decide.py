@@ -60,7 +60,7 @@ def settle(
     confidence, missing = known_share(obs)
     opener = next((p for p in parts if p.weight.id in pack.allow and p.changed_by is None), None) if parts else None
     facts = tuple(part for part in parts if part.decisive) if parts else ()
-    unread = obs.kind is Kind.SUBMISSION and (obs.lead is None or type(obs.lead) is Unavailable)
+    unread = is_unread(obs)
     by_score = Decision.REVIEW if sums.score >= policy.review_at else Decision.ACCEPT
 
     ivt: Ivt | None = None
@@ -101,6 +101,11 @@ def settle(
         ivt,
         category,
     )
+
+
+def is_unread(obs: Observation) -> bool:
+    """Is this a form of which nobody knows what it says?"""
+    return obs.kind is Kind.SUBMISSION and (obs.lead is None or type(obs.lead) is Unavailable)
 
 
 def known_share(obs: Observation) -> tuple[int, Pairs]:

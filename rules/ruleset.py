@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import msgspec
 
 from detectors.observation import Kind, Observation
 from detectors.signal import Signal
-from rules.decide import Settled, settle
+from rules.decide import Settled, is_unread, known_share, settle
 from rules.lists import ListHit
 from rules.nearest import nearest_change
 from rules.pack import Pack
@@ -18,16 +18,20 @@ from rules.score import Part, Policy, apply, matching, parts_of, quality, score_
 from rules.verdict import Reason, Verdict
 from rules.weights import Weight
 
+KNOWN = 4096
+"""Verdicts remembered, about 2 kB each. Emptied when full, so that a flood with changing evidence costs a full verdict and nothing more."""
+
 DEFAULT_PACK = {Kind.LANDING: "landing-page", Kind.SUBMISSION: "lead-form"}
 
 
 class Ruleset:
-    """Immutable; built by `rules.loader.load`. `weights` by signal id, `packs` by name."""
+    """Built by `rules.loader.load`, and not changed after that but for what it remembers. `weights` by signal id, `packs` by name."""
 
     def __init__(self, weights: Mapping[str, Weight], packs: Mapping[str, Pack]) -> None:
         self.weights = dict(weights)
         self.packs = dict(packs)
         self._due = {name: _due(pack) for name, pack in self.packs.items()}
+        self._known: dict[Hashable, Verdict] = {}
         self._hash = hashlib.sha256(self.content()).hexdigest()
 
     def policy(
@@ -64,8 +68,29 @@ class Ruleset:
         list_hit  what `Lists.match` found
         failures  (what, why) of checks that broke; shown as unavailable, not part of the confidence, which speaks of facts
         """
-        pack = self.packs[policy.pack]
+        due = self._due[policy.pack]
+        for signal in signals:
+            if signal.id in due:
+                return self._judge(signals, obs, policy, list_hit, failures)
+        # Where no composite is due, nothing else of the observation can change the verdict: most visitors share theirs with those before them.
+        share = known_share(obs)
+        key = (policy, tuple(signals), share, is_unread(obs), list_hit, tuple(failures))
+        verdict = self._known.get(key)
+        if verdict is None:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            verdict = self._known[key] = self._judge(signals, obs, policy, list_hit, failures)
+        return verdict
 
+    def _judge(
+        self,
+        signals: Sequence[Signal],
+        obs: Observation,
+        policy: Policy,
+        list_hit: ListHit | None,
+        failures: Sequence[tuple[str, str]],
+    ) -> Verdict:
+        pack = self.packs[policy.pack]
         answers: dict[int, bool] = {}
         settled = self._settle(signals, obs, policy, pack, list_hit, answers, ())
 
