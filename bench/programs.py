@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -125,9 +124,7 @@ def leadgate(folder: Path, port: int, origin: int, admin: int) -> list[str]:
 
 def versions() -> dict[str, str]:
     """What was compared, for the record."""
-    tuned = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    python = sys.version.split()[0] + ("" if tuned else " (built without profile-guided optimisation: slower)")
-    found = {"python": python} | {name: version(name) for name in ("aiohttp", "uvloop")}
+    found = {"python": sys.version.split()[0]} | {name: version(name) for name in ("aiohttp", "uvloop")}
     for name, argument in (("nginx", "-v"), ("haproxy", "-v"), ("caddy", "version"), ("wrk", "-v")):
         try:
             command = [program(name, Path(sys.executable).parent), argument]
