@@ -28,7 +28,7 @@ sites:
 
 def generation(text: str = YAML) -> Generation:
     config = parse(text.encode(), name="leadgate.yaml", base=Path(), environ={})
-    return build(config, loader.load(), Reference.builtin(), lambda site: Upstream(site.origin))
+    return build(config, loader.load(), Reference.builtin(), "none", lambda site: Upstream(site.origin))
 
 
 async def test_made_up_visits_reach_every_stage_without_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
