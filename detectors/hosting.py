@@ -16,7 +16,9 @@ class Hosting:
 
     def __init__(self, table: Mapping[str, Any], content_hash: str) -> None:
         self.content_hash = content_hash
-        self._owners: dict[int | None, str] = {asn: owner for owner, numbers in table["hosting"].items() for asn in numbers}
+        self._owners: dict[int | None, str] = {
+            asn: owner for owner, numbers in table["hosting"].items() for asn in numbers
+        }
         self._yes, self._no = (
             _words(table[name], end) for name, end in (("hosting_words", r"\b"), ("not_hosting_words", ""))
         )

@@ -132,7 +132,11 @@ TE_DISGUISES = {
 for disguise, field in TE_DISGUISES.items():
     add(f"te_{disguise}_with_cl", post(LENGTH, field, body=HIDDEN))
     # Alone, a spelling that means chunked (or is only some unknown field) leaves a second, pipelined request.
-    add(f"te_{disguise}_alone", post(field, body=HIDDEN), most=2 if disguise in ("no_space", "capitals", "name_capitals") else 1)
+    add(
+        f"te_{disguise}_alone",
+        post(field, body=HIDDEN),
+        most=2 if disguise in ("no_space", "capitals", "name_capitals") else 1,
+    )
 add("te_leading_space_first_field", post(LENGTH, host=b" Transfer-Encoding: chunked\r\nHost: a", body=HIDDEN))
 
 N = len(EVIL)
@@ -302,9 +306,18 @@ add("expect_continue_then_request", post(b"Content-Length: %d" % N, b"Expect: 10
 add("expect_other", post(b"Content-Length: %d" % N, b"Expect: 200-ok", body=EVIL))
 add("expect_twice", post(b"Content-Length: %d" % N, b"Expect: 100-continue", b"Expect: x", body=EVIL))
 add("expect_chunked", post(CHUNKED, b"Expect: 100-continue", body=HIDDEN), most=2)
-add("upgrade_h2c", post(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA", body=EVIL), most=2)
+add(
+    "upgrade_h2c",
+    post(
+        b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA", body=EVIL
+    ),
+    most=2,
+)
 add("upgrade_websocket", post(b"Connection: Upgrade", b"Upgrade: websocket", body=EVIL, line=b"GET / HTTP/1.1"), most=2)
-add("upgrade_websocket_with_length", post(b"Connection: Upgrade", b"Upgrade: websocket", b"Content-Length: %d" % N, body=EVIL))
+add(
+    "upgrade_websocket_with_length",
+    post(b"Connection: Upgrade", b"Upgrade: websocket", b"Content-Length: %d" % N, body=EVIL),
+)
 add("upgrade_twice", post(b"Connection: Upgrade", b"Upgrade: websocket", b"Upgrade: h2c", body=EVIL))
 add("upgrade_1_0", post(b"Connection: Upgrade", b"Upgrade: websocket", body=EVIL, line=b"GET / HTTP/1.0"))
 add("close_then_request", post(b"Connection: close", body=EVIL))
@@ -341,7 +354,9 @@ class Origin:
                 elif isinstance(event, h11.Request):
                     target = event.target
                 elif isinstance(event, h11.EndOfMessage):
-                    writer.write(peer.send(h11.Response(status_code=200, headers=[("Content-Length", str(len(target)))])) or b"")
+                    writer.write(
+                        peer.send(h11.Response(status_code=200, headers=[("Content-Length", str(len(target)))])) or b""
+                    )
                     writer.write(peer.send(h11.Data(target)) or b"")
                     peer.send(h11.EndOfMessage())
                     peer.start_next_cycle()
@@ -351,7 +366,9 @@ class Origin:
             writer.close()
 
 
-def read_leniently(raw: bytes, bare_lf: bool, names: bool, last_length: bool, length_wins: bool) -> list[tuple[bytes, bytes]]:
+def read_leniently(
+    raw: bytes, bare_lf: bool, names: bool, last_length: bool, length_wins: bool
+) -> list[tuple[bytes, bytes]]:
     """Requests (line, body) as a server finds them that repairs what it can; `broken` marks where it gives up."""
     eol = re.compile(rb"\r*\n" if bare_lf else rb"\r\n")
     found: list[tuple[bytes, bytes]] = []
@@ -382,7 +399,11 @@ def read_leniently(raw: bytes, bare_lf: bool, names: bool, last_length: bool, le
             found.append((b"broken", raw[at:]))
             return found
         codings = [value for name, value in fields if name == b"transfer-encoding" and b"chunked" in value.lower()]
-        lengths = [int(digits[0]) for name, value in fields if name == b"content-length" and (digits := re.search(rb"\d+", value))]
+        lengths = [
+            int(digits[0])
+            for name, value in fields
+            if name == b"content-length" and (digits := re.search(rb"\d+", value))
+        ]
         body = b""
         if codings and not (length_wins and lengths):
             while True:
@@ -453,7 +474,9 @@ async def try_all(cases: dict[str, Case]) -> dict[str, str | None]:
         forwarded = Forwarded(peer=exchange.peer[0], proto="http", host=exchange.header(b"host"))
         await forward(exchange, upstream, forwarded=forwarded)
 
-    listener = Listener(handler, Limits(linger_s=0.1), lambda status, reason: None, lambda address: False, lambda exchange, error: None)
+    listener = Listener(
+        handler, Limits(linger_s=0.1), lambda status, reason: None, lambda address: False, lambda exchange, error: None
+    )
     await listener.start("127.0.0.1", 0)
     port = listener.addresses[0][1]
     problems: dict[str, str | None] = {}
@@ -516,7 +539,13 @@ def naive_head(raw: bytes, parser: object, limits: Limits) -> framing.Head:
     for name, value in fields:
         index.setdefault(name.strip().lower(), value)
     head = framing.Head()
-    head.method, head.target, head.version, head.headers, head.index = method.decode("latin-1"), target, (1, 1), fields, index
+    head.method, head.target, head.version, head.headers, head.index = (
+        method.decode("latin-1"),
+        target,
+        (1, 1),
+        fields,
+        index,
+    )
     length = re.match(rb"\d+", index.get(b"content-length", b""))
     head.content_length = None if length is None else int(length[0])
     head.chunked = b"chunked" in index.get(b"transfer-encoding", b"")

@@ -66,7 +66,8 @@ def test_refused(lines, status, reason):
 
 
 @pytest.mark.parametrize(
-    "target", [b"/", b"//a/b", b"/%zz?a=b&&c", b"/\xff\xfe?\xc3\xa9", b"/a?x={|}^`\"<>\\", b"http://A:8080/x", b"HTTP://a:8080?x"]
+    "target",
+    [b"/", b"//a/b", b"/%zz?a=b&&c", b"/\xff\xfe?\xc3\xa9", b'/a?x={|}^`"<>\\', b"http://A:8080/x", b"HTTP://a:8080?x"],
 )
 def test_targets_are_kept(target):
     host = b"a:8080"
@@ -79,7 +80,9 @@ def test_asterisk_is_for_options():
         read(b"GET * HTTP/1.1", b"Host: a")
 
 
-@pytest.mark.parametrize("host", [b"a", b"a.b-c_d.example.", b"127.0.0.1:80", b"[::1]", b"[2001:db8::1]:8443", b"xn--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "host", [b"a", b"a.b-c_d.example.", b"127.0.0.1:80", b"[::1]", b"[2001:db8::1]:8443", b"xn--bcher-kva.example"]
+)
 def test_hosts(host):
     assert read(b"GET / HTTP/1.1", b"Host: " + host).index[b"host"] == host
 
@@ -97,7 +100,10 @@ def test_bodies():
 
 
 def test_upgrade_counts_only_where_connection_names_it():
-    assert read(b"GET / HTTP/1.1", b"Host: a", b"Connection: keep-alive, Upgrade", b"Upgrade: websocket").upgrade == b"websocket"
+    assert (
+        read(b"GET / HTTP/1.1", b"Host: a", b"Connection: keep-alive, Upgrade", b"Upgrade: websocket").upgrade
+        == b"websocket"
+    )
     assert read(b"GET / HTTP/1.1", b"Host: a", b"Upgrade: websocket").upgrade is None
     assert read(b"GET / HTTP/1.0", b"Connection: Upgrade", b"Upgrade: websocket").upgrade is None
 

@@ -45,7 +45,9 @@ async def test_request_arrives_raw(serve):
     seen = []
 
     async def handler(exchange):
-        seen.append((exchange.method, exchange.target, exchange.version, exchange.headers, exchange.peer[0], exchange.tls))
+        seen.append(
+            (exchange.method, exchange.target, exchange.version, exchange.headers, exchange.peer[0], exchange.tls)
+        )
         await exchange.respond(204, b"")
 
     served = await serve(handler)
@@ -103,18 +105,21 @@ async def test_pipelined_requests_are_answered_in_order(serve):
     heads = b"".join(
         b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n%d" % (i, i % 10)
         if i % 2
-        else b"POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\n%d\r\n0\r\nT: 1\r\n\r\n" % (i, i % 10)
+        else b"POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\n%d\r\n0\r\nT: 1\r\n\r\n"
+        % (i, i % 10)
         for i in range(50)
     )
     answer = await served.talk(heads)
     assert answer.count(b"HTTP/1.1 200 OK") == 50
-    assert [answer.index(b"/%d|%d" % (i, i % 10)) for i in range(50)] == sorted(answer.index(b"/%d|%d" % (i, i % 10)) for i in range(50))
+    assert [answer.index(b"/%d|%d" % (i, i % 10)) for i in range(50)] == sorted(
+        answer.index(b"/%d|%d" % (i, i % 10)) for i in range(50)
+    )
 
 
 async def test_every_split_of_the_bytes_gives_the_same(serve):
     served = await serve(echo)
     raw = (
-        b"\r\nPOST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;e=\"q\"\r\n0123456789\r\n0\r\n\r\n"
+        b'\r\nPOST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;e="q"\r\n0123456789\r\n0\r\n\r\n'
         b"\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nwxyz"
     )
     expected = await served.talk(raw)
@@ -169,7 +174,10 @@ async def test_lost_client_ends_the_exchange_but_not_the_handler(serve):
 async def test_bytes_behind_a_declined_upgrade_are_the_next_request(serve):
     served = await serve(echo)
     for upgrade in (b"websocket", b"h2c"):
-        answer = await served.talk(b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n" % upgrade)
+        answer = await served.talk(
+            b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+            % upgrade
+        )
         assert answer.count(b"HTTP/1.1 200 OK") == 2
         assert b"/1|" in answer
         assert b"/2|" in answer
@@ -186,7 +194,9 @@ async def test_tunnel(serve):
 
     served = await serve(handler)
     reader, writer = await served.open()
-    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, upgrade\r\nUpgrade: websocket\r\n\r\nGET / early")
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, upgrade\r\nUpgrade: websocket\r\n\r\nGET / early"
+    )
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
     assert await reader.readexactly(11) == b"GET / EARLY"
     writer.write(b"\x00\xffmore\r\n\r\n")

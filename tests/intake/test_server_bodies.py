@@ -31,7 +31,9 @@ async def test_half_close_inside_the_body_is_no_complete_request(serve):
             raise
 
     served = await serve(handler)
-    assert (await served.talk(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhi")).startswith(b"HTTP/1.1 400 ")
+    assert (await served.talk(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhi")).startswith(
+        b"HTTP/1.1 400 "
+    )
     assert ended == ["gone"]
     assert served.refusals == [(400, "body_truncated")]
 
@@ -82,7 +84,9 @@ async def test_read_sends_continue_and_chunks_does_not(serve):
 
 async def test_final_answer_instead_of_continue_ends_the_connection(serve):
     served = await serve(hello)
-    answer = await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", eof=False)
+    answer = await served.talk(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", eof=False
+    )
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Connection: close\r\n" in answer
     assert b"100 Continue" not in answer
@@ -148,7 +152,10 @@ async def test_too_large_leaves_the_rest_readable(serve):
     served = await serve(handler)
     body = b"y" * 300_000
     plain = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+        len(body),
+        body,
+    )
     assert (await served.talk(plain)).endswith(b"\r\n\r\n300000")
     assert (await served.talk(chunked)).endswith(b"\r\n\r\n300000")
     assert served.listener.body_bytes == 0
@@ -159,8 +166,12 @@ async def test_escaped_refusals_are_answered(serve):
         await exchange.read(10)
 
     served = await serve(handler)
-    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n12345678901")).startswith(b"HTTP/1.1 413 ")
-    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")).startswith(b"HTTP/1.1 400 ")
+    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n12345678901")).startswith(
+        b"HTTP/1.1 413 "
+    )
+    assert (await served.talk(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")).startswith(
+        b"HTTP/1.1 400 "
+    )
     assert served.refusals == [(413, "body_too_large"), (400, "chunk_size")]
     assert served.errors == []
 

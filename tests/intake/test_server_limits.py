@@ -283,7 +283,9 @@ async def test_pipeline_is_bounded(serve):
 async def test_refusals_leave_no_traceback_and_no_task(serve, caplog):
     served = await serve(hello)
     for _ in range(20):
-        assert (await served.talk(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", eof=False)).startswith(b"HTTP/1.1 400 ")
+        assert (await served.talk(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", eof=False)).startswith(
+            b"HTTP/1.1 400 "
+        )
     assert served.refusals == [(400, "tls_on_plain_port")] * 20
     assert caplog.records == []
     await until(lambda: served.listener.connections == 0)
