@@ -293,7 +293,7 @@ def test_headers_are_those_of_the_code() -> None:
 def test_states_and_groups_are_those_of_the_code() -> None:
     held = (DOCS / "operators" / "held-leads.md").read_text("utf-8")
     assert all(f"`{state}`" in held for state in LeadState)
-    records = (DOCS / "reference" / "data" / "records.md").read_text("utf-8")
+    records = (DOCS / "reference" / "records.md").read_text("utf-8")
     assert re.findall(r"^\| `(network|browser|person)` \|", records, re.MULTILINE) == list(PERSONAL_GROUPS)
 
 
