@@ -106,7 +106,8 @@ def show(lead_id: LeadId, config: ConfigOption = None, as_json: JsonOption = Fal
         typer.echo("  (the content was erased)" if fields is None else f"  {fields}")
     typer.echo("")
     for event in found["events"]:  # type: ignore[attr-defined]
-        typer.echo(f"  {event['at']}  {event['event']}  {event['data']}")
+        detail = ", ".join(f"{key} {value}" for key, value in event["data"].items())
+        typer.echo(f"  {event['at']}  {event['event']}" + (f" ({detail})" if detail else ""))
     typer.echo(f"\n{found['explanation'] or 'It has not been judged.'}")
 
 

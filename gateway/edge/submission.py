@@ -199,7 +199,7 @@ class Submissions:
             LeadState.HELD,
             "held",
             {"by": judged.verdict.decided_by},
-            "under review: " + judged.verdict.decided_by,
+            f"under review: quality {judged.verdict.quality}, {judged.verdict.decided_by}",
         )
         log.info(
             "lead held",

@@ -109,7 +109,7 @@ def test_enforce_holds_what_a_person_should_look_at(gateway: Gateway, origin: Or
     assert answer.field("Cache-Control") == "no-store"
     tells_nothing(answer)
     lead = gateway.lead(reference_in(answer), "held")
-    assert lead["note"].startswith("under review: threshold")
+    assert lead["note"].startswith("under review: quality ")
     assert lead["record"]["verdict"] == "review"
     assert not origin.holding(form["phone"].replace("+", "%2B").replace(" ", "+"))
 
