@@ -10,9 +10,6 @@ from gateway.config.problems import Loc, Severity
 from gateway.config.sites import Form, Site
 from gateway.config.values import pattern_regex
 
-OWN_PREFIX = "/_lg/"
-"""What Leadgate answers itself on the public listener."""
-
 Result = tuple[Loc, str, str, Severity]
 
 
@@ -46,7 +43,7 @@ def check_site(site: Site, broken: Callable[..., bool]) -> Iterator[Result]:
         names[form.name] = number
         for earlier in site.forms[:number]:
             yield from _hidden(loc, form, earlier)
-        for place, what, remedy, severity in _form(form):
+        for place, what, remedy, severity in _form(form, site.prefix):
             if not broken(*loc, *place):
                 yield (*loc, *place), what, remedy, severity
 
@@ -59,8 +56,8 @@ def _same(path: str) -> str:
 def _pages(site: Site) -> Iterator[Result]:
     for number, page in enumerate(site.landing_pages):
         loc: Loc = ("landing_pages", number, "path")
-        if page.path.lower().startswith(OWN_PREFIX):
-            yield loc, f'"{page.path}" never matches: Leadgate answers {OWN_PREFIX} itself', "take it out", "error"
+        if page.path.lower().startswith(site.prefix):
+            yield loc, f'"{page.path}" never matches: Leadgate answers {site.prefix} itself', "take it out", "error"
         for earlier in site.landing_pages[:number]:
             if _same(page.path) == _same(earlier.path):
                 yield loc, f'"{page.path}" stands twice', "keep one of them", "error"
@@ -92,12 +89,12 @@ def _hidden(loc: Loc, form: Form, earlier: Form) -> Iterator[Result]:
     )
 
 
-def _form(form: Form) -> Iterator[Result]:
+def _form(form: Form, prefix: str) -> Iterator[Result]:
     place = _route_place(form)
-    if form.route.path.lower().startswith(OWN_PREFIX):
+    if form.route.path.lower().startswith(prefix):
         yield (
             place,
-            f'"{form.route.path}" never matches: Leadgate answers {OWN_PREFIX} itself',
+            f'"{form.route.path}" never matches: Leadgate answers {prefix} itself',
             "write the path of the site's own form",
             "error",
         )

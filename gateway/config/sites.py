@@ -137,7 +137,7 @@ class Form(Section):
         default="html",
         description=(
             "How Leadgate itself answers this form when it does not forward: a page, JSON for scripts, or a "
-            "redirect to that page (`/_lg/received`), so that loading it again sends nothing twice. None of them "
+            "redirect to that page (`received` below `prefix`), so that loading it again sends nothing twice. None of them "
             "carries the site's tags: no conversion fires for a lead that is held or declined."
         ),
     )
@@ -267,6 +267,14 @@ class Site(Section):
         description=(
             "How visits are joined: a signed first-party cookie, a hash of site, network and browser that "
             "changes daily (no cookie), or not at all."
+        ),
+    )
+    prefix: str = Field(
+        default="/_lg/",
+        pattern=r"^/[a-z0-9._~-]{1,64}/$",
+        description=(
+            "Path below which Leadgate answers itself (its own pages, its public key); all else is the site's. Small "
+            "letters, digits, `.`, `_`, `~` and `-` between two slashes. Change it only where the site has such a path."
         ),
     )
     beacon: Beacon = Field(default_factory=Beacon, description="The script in the visitor's browser.")

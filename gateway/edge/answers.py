@@ -60,11 +60,16 @@ class CookieOnHead:
         return next((value.decode("latin-1") for key, value in self.fields if key.lower() == name), None)
 
 
-async def say(exchange: Exchange, name: str, reference: str = "", *, style: str | None = None) -> int:
-    """Answer with one of our own pages, as JSON where the client or the form's `responses` asks for it. Answers the status."""
+async def say(
+    exchange: Exchange, name: str, reference: str = "", *, style: str | None = None, prefix: str = "/_lg/"
+) -> int:
+    """Answer with one of our own pages, as JSON where the client or the form's `responses` asks for it. Answers the status.
+
+    prefix  the site's own, where a redirect leads to our copy of the page
+    """
     if style is None:
         style = "json" if wants_json((exchange.header(b"accept") or b"").decode("latin-1")) else "html"
-    answer = page(name, reference, style=style)
+    answer = page(name, reference, style=style, prefix=prefix)
     await exchange.respond(answer.status, answer.body, answer.headers)
     return answer.status
 

@@ -23,7 +23,6 @@ from gateway.upstream.inject import Injector
 from gateway.upstream.proxy import forward
 from rules.verdict import Decision
 
-PREFIX = "/_lg/"
 _REFERENCE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """An id, and nothing else that somebody would like our page to say."""
 
@@ -58,9 +57,9 @@ class Edge:
             await say(exchange, "no_site")
             return
         target = parse(exchange.target, exchange.method, exchange.headers)
-        if target.path.startswith(PREFIX):
+        if target.path.startswith(site.site.prefix):
             count("leadgate_requests", site.name, "own")
-            await self._own(exchange, generation, target)
+            await self._own(exchange, generation, target.path.removeprefix(site.site.prefix), target)
             return
         forms = site.forms_at(target) if site.forms else ()
         if forms:
@@ -129,9 +128,8 @@ class Edge:
         origin_failed(self._metrics, site, error)
         return await say(exchange, trouble(error))
 
-    async def _own(self, exchange: Exchange, generation: Generation, target: Target) -> None:
+    async def _own(self, exchange: Exchange, generation: Generation, name: str, target: Target) -> None:
         """What the gateway serves itself. Nothing here shows a score, a signal or a reason."""
-        name = target.path.removeprefix(PREFIX)
         if exchange.method in ("GET", "HEAD"):
             if name in ("received", "declined"):
                 reference = next((value for key, value in target.query if key == "reference"), "")

@@ -91,10 +91,10 @@ class Submissions:
         decision = judged.decision
         if site.site.mode is Mode.ENFORCE and journaled and decision is not Decision.ACCEPT:
             if decision is Decision.REJECT:
-                await self._decline(exchange, route, judged)
+                await self._decline(exchange, site, route, judged)
                 return
             if route.form.on_review == "hold":
-                await self._hold(exchange, route, judged)
+                await self._hold(exchange, site, route, judged)
                 return
         await self._forward(exchange, generation, site, route, visit, judged, body)
 
@@ -187,13 +187,13 @@ class Submissions:
         self._store.settle_soon(judged.arrival.id, state, event, data, note)
         self._metrics.count("leadgate_leads", judged.arrival.site, state)
 
-    async def _decline(self, exchange: Exchange, route: FormRoute, judged: Judged) -> None:
+    async def _decline(self, exchange: Exchange, site: SiteRoutes, route: FormRoute, judged: Judged) -> None:
         self._settle(
             judged, LeadState.REJECTED, "declined", {"by": judged.verdict.decided_by}, judged.verdict.decided_by
         )
-        await say(exchange, "declined", judged.arrival.id, style=_style(route))
+        await say(exchange, "declined", judged.arrival.id, style=_style(route), prefix=site.site.prefix)
 
-    async def _hold(self, exchange: Exchange, route: FormRoute, judged: Judged) -> None:
+    async def _hold(self, exchange: Exchange, site: SiteRoutes, route: FormRoute, judged: Judged) -> None:
         self._settle(
             judged,
             LeadState.HELD,
@@ -208,7 +208,7 @@ class Submissions:
             form=judged.arrival.form,
             by=judged.verdict.decided_by,
         )
-        await say(exchange, "received", judged.arrival.id, style=_style(route))
+        await say(exchange, "received", judged.arrival.id, style=_style(route), prefix=site.site.prefix)
 
     async def _forward(
         self,

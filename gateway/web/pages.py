@@ -132,12 +132,13 @@ _HTML: Headers = (
 _JSON: Headers = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
 
 
-def page(name: str, reference: str = "", *, style: str = "html") -> Page:
+def page(name: str, reference: str = "", *, style: str = "html", prefix: str = "/_lg/") -> Page:
     """The page `name` of `TEXTS`.
 
     reference  id that a visitor can quote and an operator can look up; "" shows none
     style      "html", "json" (a body of {"status", "message", "reference"}), or "redirect": to our own copy of the page, so that a reload does not
                send the form again
+    prefix     path below which that copy stands
     """
     text = TEXTS[name]
     if style == "json":
@@ -146,7 +147,7 @@ def page(name: str, reference: str = "", *, style: str = "html") -> Page:
         )
         return Page(202 if name == "received" else text.status, _JSON, body)
     if style == "redirect" and name in ("received", "declined"):
-        location = f"/_lg/{name}?reference={reference}".encode()
+        location = f"{prefix}{name}?reference={reference}".encode()
         return Page(303, ((b"Location", location), (b"Cache-Control", b"no-store")), b"")
     href, go = text.go
     body = _TEMPLATE.substitute(
