@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 from origin import Origin, response
-from running import ROOT, TOKEN, Gateway, Start, site
+from running import ROOT, TOKEN, Gateway, Start, site, until
 from visitor import new_address, person, request
 
 from gateway.log import EVENTS
@@ -29,6 +29,7 @@ def gateway(origin: Origin, gateways: Start) -> Gateway:
         running.port, "GET", "/offer", [("Host", "a"), ("User-Agent", "curl/8"), ("X-Forwarded-For", new_address())]
     )
     running.lead(running.newest_lead()["id"], "rejected")
+    until(lambda: len(running.api("/records?limit=500")["items"]) == 15, what="all records are committed")
     return running
 
 
