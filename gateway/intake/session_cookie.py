@@ -54,11 +54,6 @@ def begin(key: Key, now_us: int) -> tuple[str, SessionCookie]:
     return _sign(key, now_us, identifier), SessionCookie(identifier.hex(), now_us)
 
 
-def issue(key: Key, now_us: int) -> str:
-    """The value of a new session cookie."""
-    return begin(key, now_us)[0]
-
-
 def _sign(key: Key, now_us: int, identifier: bytes) -> str:
     head = _HEAD.pack(_VERSION, key.tag, now_us, identifier)
     return urlsafe_b64encode(head + key.mac(_PURPOSE, head, _MAC_BYTES)).decode("ascii").rstrip("=")
@@ -114,14 +109,3 @@ def set_cookie_header(value: str, secure: bool) -> bytes:
     """The value of a Set-Cookie header. `secure` where the visitor came over TLS."""
     attributes = f"{NAME}={value}; Path=/; Max-Age={MAX_AGE_S}; HttpOnly; SameSite=Lax"
     return (attributes + "; Secure" if secure else attributes).encode("ascii")
-
-
-def derived_id(key: Key, day: str, site: str, network_prefix: str, user_agent: str) -> str:
-    """The id of a session without cookie, 32 hexadecimal digits: a keyed hash of site, network (/24 or /48) and user
-    agent.
-
-    day  "2026-11-21"; a new day is a new session, so that nobody is followed for longer. People behind one network
-         with one browser share it.
-    """
-    parts = [part.encode("utf-8", "replace") for part in (day, site, network_prefix, user_agent)]
-    return key.mac(b"leadgate derived session 1", b"".join(len(part).to_bytes(4, "big") + part for part in parts)).hex()

@@ -7,7 +7,6 @@ them matches is the request's route."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -155,11 +154,3 @@ class PathPattern:
                 return False
             at = found + len(part)
         return True
-
-
-def match_any(patterns: Sequence[PathPattern], target: Target) -> PathPattern | None:
-    """The first pattern that a reading of the target matches, or None."""
-    for pattern in patterns:
-        if pattern.matches(target):
-            return pattern
-    return None

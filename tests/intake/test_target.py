@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.intake.target import PathPattern, Target, match_any, parse
+from gateway.intake.target import PathPattern, Target, parse
 from gateway.intake.target_readings import MAX_READINGS
 
 LEAD = PathPattern("/lead")
@@ -155,12 +155,6 @@ def test_rewrite_headers_add_a_reading(value: bytes) -> None:
 def test_patterns(pattern: str, yes: list[str], no: list[str]) -> None:
     assert all(PathPattern(pattern).matches(read(target)) for target in yes)
     assert not any(PathPattern(pattern).matches(read(target)) for target in no)
-
-
-def test_match_any_gives_the_first() -> None:
-    patterns = [PathPattern("/x"), PathPattern("/offer*"), PathPattern("/offer/a")]
-    assert match_any(patterns, read("/offer/a")) is patterns[1]
-    assert match_any(patterns, read("/y")) is None
 
 
 def test_more_readings_than_are_followed_match_everything() -> None:
