@@ -29,8 +29,6 @@ from detectors import DETECTORS
 from detectors.observation import Kind, ReverseName, Unavailable
 from gateway import config as configuration
 from gateway.app import Gateway
-from gateway.edge.arrivals import raw_head
-from gateway.edge.reading import understand
 from gateway.edge.warm_up import warm_up
 from gateway.evidence.record import Answered
 from gateway.facts.collect import Collector
@@ -40,6 +38,8 @@ from gateway.pipeline import Judged
 from gateway.stores import keys as stored_keys
 from gateway.stores.leads import NewLead
 from gateway.stores.memory import MemoryState, Operation, Result
+from gateway.visits.arrivals import raw_head
+from gateway.visits.reading import understand
 
 OUT = Path(__file__).parent / "out"
 CONFIG = """

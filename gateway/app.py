@@ -23,7 +23,6 @@ from gateway.console.api import admin_application
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
-from gateway.edge.arrivals import Arrivals
 from gateway.edge.submission import Submissions
 from gateway.edge.warm_up import warm_up
 from gateway.evidence.record import decode
@@ -45,6 +44,7 @@ from gateway.stores import keys as stored_keys
 from gateway.stores.memory import MemoryState
 from gateway.stores.sqlite import SqliteSettings, SqliteStore
 from gateway.upstream.client import Upstream
+from gateway.visits.arrivals import Arrivals
 from gateway.watch import Watch
 from geoip.errors import GeoipError
 from geoip.network import Network

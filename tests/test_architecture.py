@@ -16,6 +16,7 @@ FLOORS = (
     {"gateway.cli"},
     {"gateway.app"},
     {"gateway.console", "gateway.edge", "gateway.replay", "gateway.watch"},
+    {"gateway.visits"},
     {"gateway.generation"},
     {"gateway.pipeline"},
     {"gateway.evidence"},

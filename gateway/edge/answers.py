@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.delivery.headers import Field, lead_headers
-from gateway.edge.arrivals import Visit
+from gateway.delivery.headers import Field
 from gateway.generation import Generation, SiteRoutes
 from gateway.intake import session_cookie
 from gateway.intake.exchange import Exchange
 from gateway.log import seldom
 from gateway.metrics import Metrics
-from gateway.model import Mode
-from gateway.pipeline import Judged
 from gateway.upstream.errors import HeadTimeout, UpstreamError
 from gateway.upstream.headers import Fields, Forwarded
+from gateway.visits.arrivals import Visit
 from gateway.web.pages import page, wants_json
-
-
-def verdict_headers(judged: Judged) -> list[Field]:
-    """The verdict for the origin, in `tag` and `enforce`; nothing in `monitor`."""
-    return [] if judged.by.mode is Mode.MONITOR else lead_headers(judged.arrival.id, judged.verdict)
 
 
 def forwarded_for(exchange: Exchange, generation: Generation) -> Forwarded:
@@ -84,9 +77,3 @@ def origin_failed(metrics: Metrics, site: SiteRoutes, error: UpstreamError) -> N
     kind = type(error).__name__
     metrics.count("leadgate_origin_errors", site.name, kind)
     seldom("origin failed", site.name, kind, site=site.name, origin=site.upstream.origin.name, error=str(error))
-
-
-def fail_open(metrics: Metrics, site: str, where: str, error: Exception) -> None:
-    """Count and tell that a request goes on without a decision because of a fault of ours."""
-    metrics.count("leadgate_fail_open", site, where)
-    seldom("fail open", where, type(error).__name__, reason=where, site=site, error=repr(error))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from detectors.observation import Kind
-from gateway.edge.answers import CookieOnHead, fail_open, forwarded_for, origin_failed, say, trouble, verdict_headers
-from gateway.edge.arrivals import Arrivals, Visit
+from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
 from gateway.generation import Generation, LandingRoute, SiteRoutes
@@ -21,6 +20,8 @@ from gateway.pipeline import Pipeline
 from gateway.upstream.errors import UpstreamError
 from gateway.upstream.inject import Injector
 from gateway.upstream.proxy import forward
+from gateway.visits.answers import fail_open, verdict_headers
+from gateway.visits.arrivals import Arrivals, Visit
 from rules.verdict import Decision
 
 _REFERENCE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -10,9 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from detectors.observation import Kind, Unavailable
-from gateway.edge.answers import CookieOnHead, fail_open, forwarded_for, origin_failed, say, trouble, verdict_headers
-from gateway.edge.arrivals import Arrivals, Visit, raw_head
-from gateway.edge.reading import Reading, understand
+from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble
 from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
 from gateway.intake import render_token
@@ -31,6 +29,9 @@ from gateway.stores.leads import NewLead
 from gateway.stores.records import Store
 from gateway.upstream.errors import UpstreamError
 from gateway.upstream.proxy import forward
+from gateway.visits.answers import fail_open, verdict_headers
+from gateway.visits.arrivals import Arrivals, Visit, raw_head
+from gateway.visits.reading import Reading, understand
 from rules.verdict import Decision
 
 IN_THREAD_BYTES = 256 * 1024

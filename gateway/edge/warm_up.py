@@ -10,7 +10,6 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from detectors.observation import Client, Kind, Page, Request, ReverseName, Unavailable
-from gateway.edge.reading import Reading, understand
 from gateway.evidence.record import Answered
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
@@ -22,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.model import new_id, now_us
 from gateway.pipeline import Judgement, Pipeline
 from gateway.stores.memory import MemoryState
+from gateway.visits.reading import Reading, understand
 from geoip.network import Network
 
 ROUNDS = 8  # Python specialises a function after a few calls

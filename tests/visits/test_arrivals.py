@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from gateway.edge.arrivals import raw_head, request_fact, scheme_of
 from gateway.intake.exchange import Exchange
+from gateway.visits.arrivals import raw_head, request_fact, scheme_of
 
 
 def exchange(*headers: tuple[bytes, bytes]) -> Exchange:
