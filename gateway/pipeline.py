@@ -70,13 +70,16 @@ class Pipeline:
         self._metrics = metrics
         self._source = source
 
-    async def judge(self, arrival: Arrival, by: Judgement) -> Judged:
-        """The verdict on an arrival. Never raises: what fails becomes a fact that could not be had, and is counted."""
+    async def judge(self, arrival: Arrival, by: Judgement, *, dry: bool = False) -> Judged:
+        """The verdict on an arrival. Never raises: what fails becomes a fact that could not be had, and is counted.
+
+        dry  judge as if: no counter moves, no click id is sealed, and metrics do not show it
+        """
         clock = perf_counter()
         stage, count = self._metrics.stage, self._metrics.count
         failures: list[tuple[str, str]] = []
         try:
-            observation = await self._collector.gather(arrival)
+            observation = await self._collector.gather(arrival, dry=dry)
         except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a visitor the page
             observation = _without_facts(arrival, f"facts: {type(error).__name__}")
             failures.append(("facts", type(error).__name__))
@@ -96,6 +99,8 @@ class Pipeline:
             count("leadgate_fail_open", arrival.site, "rules")
             seldom("fail open", "rules", type(error).__name__, reason="rules", route=by.name, error=repr(error))
         stage("rules", clock)
+        if dry:
+            return Judged(arrival, observation, tuple(signals), verdict, by)
         count("leadgate_observations", arrival.site, arrival.kind, verdict.decision, verdict.ivt)
         for signal in signals:
             count("leadgate_signals", signal.id)

@@ -36,7 +36,7 @@ _SESSION_MARKS = {kind: f"session-{kind}" for kind in Kind}  # landings first
 
 
 class HotState(Protocol):
-    async def observe(self, ops: Sequence[Operation], now: int) -> Sequence[Result]: ...
+    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Sequence[Result]: ...
 
 
 ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
@@ -89,7 +89,8 @@ class Collector:
     def _hash(self, text: str) -> bytes:
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16, key=self._hash_key).digest()
 
-    async def gather(self, arrival: Arrival) -> Observation:
+    async def gather(self, arrival: Arrival, *, dry: bool = False) -> Observation:
+        """dry: as if, and nothing is counted or sealed."""
         client = arrival.client
         if isinstance(client, Client):
             network = self._network(client.address)
@@ -98,7 +99,8 @@ class Collector:
             network = Unavailable(client.reason)
             address = prefix = ""
         plan = _Plan(self, arrival, network, address, prefix)
-        results = await self._hot.observe(plan.ops, arrival.at)
+        hot = self._hot
+        results = await (hot.observe(plan.ops, arrival.at, dry=True) if dry else hot.observe(plan.ops, arrival.at))
         reverse: ReverseName | Unavailable | None = None
         if isinstance(network, Network) and isinstance(client, Client):
             agent = arrival.request.header("user-agent") or ""
