@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
+from gateway.config.finding import Finding, Setting
 from gateway.config.model import Config
-from gateway.config.problems import Loc, Severity
+from gateway.config.problems import Loc
+from gateway.config.shared_checks import check_shared
 from gateway.config.site_checks import check_site
 from gateway.config.values import Address
 from gateway.model import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One contradiction, at a place of the file."""
-
-    loc: Loc
-    what: str
-    remedy: str
-    severity: Severity = "error"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is checked.
-
-    config    the settings, or the part of them that is whole
-    environ   environment variables
-    cut       places of the file that are not in `config` because they have problems of their own
-    original  the place in the file of a place in `config`
-    """
-
-    config: Config
-    environ: Mapping[str, str]
-    cut: set[Loc]
-    original: Callable[[Loc], Loc]
-
-    def broken(self, *locs: Loc) -> bool:
-        """Whether something at, above or below one of these places was cut out, so that its absence means nothing."""
-        places = [self.original(loc) for loc in locs]
-        return any(cut[: len(loc)] == loc[: len(cut)] for cut in self.cut for loc in places)
-
-
 def findings(setting: Setting) -> Iterator[Finding]:
     """Every contradiction; the places are those of the file."""
-    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _geography, _files, _proxies):
+    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _geography, _files, _proxies, check_shared):
         for found in check(setting):
             yield Finding(setting.original(found.loc), found.what, found.remedy, found.severity)
 
@@ -240,6 +210,8 @@ def _geography(setting: Setting) -> Iterator[Finding]:
 def _files(setting: Setting) -> Iterator[Finding]:
     config = setting.config
     wanted: list[tuple[Loc, str | None]] = [(("admin", "token_file"), config.admin.token_file)]
+    for section, settings in (("redis", config.redis), ("postgres", config.postgres)):
+        wanted += [((section, "ca"), settings.ca), ((section, "password_file"), settings.password_file)]
     wanted += [(("sites", number, "origin_ca"), site.origin_ca) for number, site in enumerate(config.sites)]
     wanted += [
         (("geoip", "database", number), name) for number, name in enumerate(config.geoip.database) if name != "builtin"
@@ -257,11 +229,16 @@ def _files(setting: Setting) -> Iterator[Finding]:
             f"there is no directory {config.rules_path}",
             "make it, or correct the path: a relative one counts from the directory of this file",
         )
-    for loc, place in ((("keys", "directory"), config.keys_path), (("store",), config.store_path.parent)):
-        if place.exists() and not place.is_dir():
+    directories: list[tuple[Loc, os.PathLike[str]]] = [(("keys", "directory"), config.keys_path)]
+    if config.store_place.shared:
+        directories.append((("postgres", "spool"), config.spool_path))
+    else:
+        directories.append((("store",), config.store_path.parent))
+        if config.store_path.is_dir():
+            yield Finding(("store",), f"{config.store_path} is a directory", "name a file in it")
+    for loc, place in directories:
+        if os.path.exists(place) and not os.path.isdir(place):
             yield Finding(loc, f"{place} is a file, and a directory is expected", "choose another path")
-    if config.store_path.is_dir():
-        yield Finding(("store",), f"{config.store_path} is a directory", "name a file in it")
 
 
 def _readable(path: os.PathLike[str]) -> bool:

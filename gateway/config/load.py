@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.checks import Setting, findings
+from gateway.config.checks import findings
+from gateway.config.finding import Setting
 from gateway.config.messages import explain
 from gateway.config.model import Config
 from gateway.config.problems import ConfigError, Loc, Problem

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from gateway.config.limits import Limits, UpstreamLimits
 from gateway.config.lists import Lists
+from gateway.config.places import StatePlace, StateUrl, StorePlace, StoreUrl, state_place, store_place
 from gateway.config.problems import Problem
 from gateway.config.process import (
     Admin,
@@ -22,10 +23,10 @@ from gateway.config.process import (
     Log,
     Mail,
     Passport,
+    Postgres,
+    Redis,
     Reviewer,
     Rules,
-    StateUrl,
-    StoreUrl,
     Workers,
 )
 from gateway.config.sites import Site
@@ -37,7 +38,9 @@ RESTART_KEYS = (
     "admin",
     "workers",
     "state",
+    "redis",
     "store",
+    "postgres",
     "keys",
     "limits",
     "evidence_queue",
@@ -58,7 +61,13 @@ class Config(Section):
         default=(), max_length=16, description="Several addresses visitors connect to. Give this or `listen`."
     )
     admin: Admin = Field(default_factory=Admin, description="The console and API.")
-    workers: Workers = Field(default=1, description="Number of processes. One, in this version.")
+    workers: Workers = Field(
+        default=1,
+        description=(
+            "Number of processes that serve visitors, about one for each processor core. More than one need a shared state and a shared "
+            "store. `limits` on connections and bytes are divided among them."
+        ),
+    )
     trusted_proxies: tuple[AddressRange, ...] = Field(
         default=(),
         max_length=10_000,
@@ -67,13 +76,22 @@ class Config(Section):
             "address (`X-Forwarded-For`). Empty: nobody is."
         ),
     )
-    state: StateUrl = Field(default="memory://", description="Where counters and sessions live.")
+    state: StateUrl = Field(
+        default="memory://",
+        description=(
+            "Where counters and sessions live: `memory://` (this process), `redis://HOST:6379/0`, "
+            "`redis+sentinel://HOST:26379,HOST2:26379/MASTER/0` or `redis+cluster://HOST:7000,HOST2:7000`; `rediss` in place of `redis` for TLS."
+        ),
+    )
+    redis: Redis = Field(default_factory=Redis, description="How Redis is reached.")
     store: StoreUrl = Field(
         default="sqlite:///var/leadgate.db",
         description=(
-            "Where leads and records live. Three slashes and a path from this file, or four and an absolute path."
+            "Where leads and records live: `sqlite:///` with a path from this file (or four slashes and an absolute one), or "
+            "`postgresql://HOST:5432/NAME`."
         ),
     )
+    postgres: Postgres = Field(default_factory=Postgres, description="How PostgreSQL is reached.")
     keys: Keys = Field(default_factory=Keys, description="Signing and encryption keys.")
     geoip: GeoIp = Field(default_factory=GeoIp, description="Countries and networks of addresses.")
     sites: tuple[Site, ...] = Field(
@@ -137,8 +155,24 @@ class Config(Section):
         return Path(os.path.normpath(self._base / Path(path).expanduser()))
 
     @property
+    def state_place(self) -> StatePlace:
+        return state_place(self.state)
+
+    @property
+    def store_place(self) -> StorePlace:
+        return store_place(self.store)
+
+    @property
     def store_path(self) -> Path:
-        return self.resolve(self.store.removeprefix("sqlite:///"))
+        """The SQLite file. Raises ValueError where the store is PostgreSQL."""
+        place = self.store_place
+        if place.path is None:
+            raise ValueError("the store is no file")
+        return self.resolve(place.path)
+
+    @property
+    def spool_path(self) -> Path:
+        return self.resolve(self.postgres.spool)
 
     @property
     def keys_path(self) -> Path:

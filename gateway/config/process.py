@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from gateway.config.values import (
     Address,
@@ -14,7 +14,6 @@ from gateway.config.values import (
     ListenAddress,
     Section,
     Whole,
-    later,
     one_or_many,
     refuse,
 )
@@ -174,46 +173,82 @@ class Dns(Section):
     )
 
 
-def _state(value: Any) -> str:
-    if value == "memory://":
-        return "memory://"
-    if isinstance(value, str) and value.startswith(("redis:", "rediss:", "redis+")):
-        raise later("shared state in Redis", "write memory:// and run one process")
-    raise refuse("this is not a state this version knows", "write memory://")
+class Redis(Section):
+    """How the shared state is reached; where it is, `state` says."""
+
+    username: str | None = Field(
+        default=None, min_length=1, max_length=200, description="ACL user. Left out: the default user."
+    )
+    password_env: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Environment variable that holds the password."
+    )
+    password_file: str | None = Field(
+        default=None, min_length=1, description="File that holds the password, alone on one line."
+    )
+    ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the certificate authority that signed the server's certificate, for `rediss://`. Left out: those of the machine.",
+    )
+    deadline_ms: Whole = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description=(
+            "Milliseconds a decision waits for Redis. Then this process counts by itself, and the verdict says so. An answer normally takes "
+            "less than one."
+        ),
+    )
+    connect_ms: Whole = Field(
+        default=500,
+        ge=10,
+        le=60_000,
+        description="Milliseconds to make a connection, TLS included. No visitor waits for it.",
+    )
 
 
-def _store(value: Any) -> str:
-    if isinstance(value, str) and value.startswith(("postgres:", "postgresql:", "postgresql+")):
-        raise later("a PostgreSQL store", "write sqlite:///var/leadgate.db and run one process")
-    if not isinstance(value, str) or not value.startswith("sqlite:"):
-        raise refuse(
-            "this is not a store this version knows",
-            "write sqlite:///var/leadgate.db (a path from this file) or sqlite:////srv/leadgate.db (an absolute one)",
-        )
-    path = value.removeprefix("sqlite:///")
-    if path == value or not path.strip("/"):
-        raise refuse(
-            f'"{value}" names no file',
-            "write sqlite:///var/leadgate.db (a path from this file) or sqlite:////srv/leadgate.db (an absolute one)",
-        )
-    if ":memory:" in path or "?" in path or "#" in path:
-        raise refuse(
-            f'"{value}" is not a plain file', "write sqlite:/// and a path: submissions must survive a restart"
-        )
-    return value
+class Postgres(Section):
+    """How the shared store is reached; where it is, `store` says."""
+
+    username: str = Field(default="leadgate", min_length=1, max_length=63, description="Role to log in as.")
+    password_env: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Environment variable that holds the password."
+    )
+    password_file: str | None = Field(
+        default=None, min_length=1, description="File that holds the password, alone on one line."
+    )
+    tls: Literal["off", "require", "verify"] = Field(
+        default="off",
+        description="Encryption of the connection: `require` encrypts, `verify` also checks the server's certificate and name.",
+    )
+    ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the certificate authority for `tls: verify`. Left out: those of the machine.",
+    )
+    deadline_ms: Whole = Field(
+        default=400,
+        ge=10,
+        le=30_000,
+        description=(
+            "Milliseconds a commit may take. Then the submission is made durable in the local spool instead. Shorter than "
+            "`journal_deadline_ms`, so that there is time for that."
+        ),
+    )
+    connect_ms: Whole = Field(
+        default=2000,
+        ge=10,
+        le=60_000,
+        description="Milliseconds to make a connection, TLS included. No visitor waits for it.",
+    )
+    spool: str = Field(
+        default="var/spool",
+        min_length=1,
+        description=(
+            "Directory in which leads and records wait while PostgreSQL is away. It must survive a restart of the gateway: a disk, not a "
+            "container's own layer. A relative path counts from this file."
+        ),
+    )
 
 
-def _workers(value: Any) -> int:
-    if value == 1 and not isinstance(value, bool):
-        return 1
-    if isinstance(value, int) and value > 1:
-        raise later(
-            "more than one worker",
-            "write workers: 1 or leave it out; several need a shared state and store, which come later",
-        )
-    raise refuse("the number of workers must be 1", "write workers: 1 or leave it out")
-
-
-StateUrl = Annotated[str, PlainValidator(_state), WithJsonSchema({"const": "memory://"})]
-StoreUrl = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "pattern": "^sqlite:///"})]
-Workers = Annotated[int, PlainValidator(_workers), WithJsonSchema({"const": 1})]
+Workers = Annotated[int, Strict(), Field(ge=1, le=256)]

@@ -20,7 +20,9 @@ admin:
 trusted_proxies: []                 # for example [10.0.0.0/8]
 
 # Paths count from this file: three slashes for a relative one, four for an absolute one.
-store: sqlite:///var/leadgate.db    # leads and records
+store: sqlite:///var/leadgate.db    # leads and records; several workers or machines: postgresql://HOST:5432/NAME
+# state: redis://HOST:6379/0        # counters and sessions; left out: in this process
+# workers: 2                        # processes; more than one need both of the above shared
 keys:
   directory: var/keys               # made at first start; back it up, stored leads cannot be read without it
 
