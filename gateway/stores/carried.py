@@ -5,11 +5,13 @@ A spool is drained this way, and a store is copied this way. Taking in a batch t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from gateway.stores.records import Columns
+from gateway.stores.records import Columns, Entry
+from gateway.stores.sqlite_commit import EventEntry, Settle, Unjournaled
 
 
 class CarriedPersonal(msgspec.Struct, frozen=True, gc=False):
@@ -94,3 +96,19 @@ class Absorbs(Protocol):
         """Take in a batch, in one transaction; what is there already (by id) is left as it is, but for the state of a lead that is `pending` or
         `held` here and further there. Counts leads that are new as received. Raises StoreUnavailable, StoreCorrupt where an id is there with
         another hash."""
+
+
+Loose = Entry | EventEntry | Settle | Unjournaled
+"""What a store was given and has not written: no link of a chain yet. Each has an id of its own (that of the entry, of the event, of the lead), so
+that giving it in twice is the same as once."""
+
+
+class HandsOver(Protocol):
+    """A store whose queue can be kept elsewhere while it is away."""
+
+    def hand_over(self) -> list[Loose]:
+        """Give up, in order, all that nobody waits for and that is not known to be committed: also what stood in a commit whose end is unknown."""
+
+    async def take_back(self, items: Sequence[Loose]) -> None:
+        """Write them in order; durable when it returns. An entry or event whose id is there already is left out; a change of state that is
+        impossible by now is counted as unsettled. Raises StoreUnavailable; then some may be written."""

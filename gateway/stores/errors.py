@@ -7,6 +7,7 @@ StoreError
 │   ├── StoreReadOnly      it cannot be written
 │   ├── StoreCorrupt       the file is damaged or is no Leadgate store
 │   ├── StoreTooNew        a newer Leadgate wrote it
+│   ├── StoreTooOld        an older Leadgate made it, and steps to today's format are missing
 │   └── KeyProblem         a key is missing, damaged or readable by others
 ├── StoreUnavailable       it cannot commit now (disk full, locked, closing); tried again by itself
 ├── UnknownLead            no lead has this id
@@ -48,6 +49,10 @@ class StoreCorrupt(StoreUnopenable):
 
 
 class StoreTooNew(StoreUnopenable):
+    pass
+
+
+class StoreTooOld(StoreUnopenable):
     pass
 
 

@@ -104,7 +104,9 @@ class SqliteStore:
         lock_fd = None if writer == OPERATOR else lock(path)
         try:
             synchronous = "FULL" if settings.durable else "NORMAL"
-            connection = connect(path, synchronous=synchronous, busy_ms=settings.busy_ms, create=True)
+            connection = connect(
+                path, synchronous=synchronous, busy_ms=settings.busy_ms, create=True, alone=lock_fd is not None
+            )
             try:
                 check_keys(path, connection, keys)
                 check_end(path, connection)

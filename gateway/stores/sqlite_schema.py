@@ -5,6 +5,9 @@ the same `n`. Personal values stand
 in one table per group, so that a group can be erased by itself. Large things come last in a row and the indexes are
 partial where most rows are of one
 kind: both keep a page of a million records quick.
+
+MIGRATIONS are the steps from an empty file to today's format. Whoever has the file to itself (the lock) makes quick
+steps when it opens it; all others are made by `leadgate db upgrade` alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.stores.errors import (
@@ -21,13 +25,14 @@ from gateway.stores.errors import (
     StoreMissing,
     StoreReadOnly,
     StoreTooNew,
+    StoreTooOld,
     StoreUnopenable,
 )
+from gateway.stores.migrations import Migration, Standing, standing
 
-VERSION = 1
 _APPLICATION = 0x4C474154  # "LGAT"
 
-_TABLES = """
+_FORMAT_1 = """
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE keys_used (purpose TEXT, id TEXT, PRIMARY KEY (purpose, id)) WITHOUT ROWID;
 CREATE TABLE generations (digest TEXT PRIMARY KEY, at INTEGER NOT NULL, content BLOB NOT NULL);
@@ -72,7 +77,32 @@ due_at INTEGER NOT NULL,
   attempt INTEGER NOT NULL DEFAULT 0, leased_until INTEGER, outcome TEXT);
 CREATE UNIQUE INDEX outbox_open ON outbox (lead) WHERE outcome IS NULL;
 CREATE INDEX outbox_due ON outbox (due_at) WHERE outcome IS NULL;
+INSERT INTO counters VALUES ('received', 0), ('unjournaled', 0);
 """
+
+_FORMAT_2 = """
+CREATE TABLE turns (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE loose (n INTEGER PRIMARY KEY, item BLOB NOT NULL);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO marks VALUES ('made', lower(hex(randomblob(4))));
+"""
+"""turns: when each of the jobs that one gateway does for all was last done. loose: what another store is to be given
+(gateway.stores.spooled). marks: `made`, by which this file is told from one that was in its place before; `oldest`,
+the oldest format whose programs may use the file.
+"""
+
+
+def _statements(text: str) -> tuple[str, ...]:
+    return tuple(statement.strip() for statement in text.split(";") if statement.strip())
+
+
+MIGRATIONS = (
+    Migration(1, "the store's tables", _statements(_FORMAT_1), oldest=1, quick=True),
+    Migration(
+        2, "room for shared jobs, for marks and for what another store is to be given", _statements(_FORMAT_2), 2, True
+    ),
+)
+VERSION = MIGRATIONS[-1].version
 
 
 def lock(path: Path) -> int:
@@ -108,8 +138,10 @@ def _not_reached(path: Path, error: OSError) -> StoreUnopenable:
     return StoreReadOnly(path, f"it cannot be written ({error.strerror})", "Let the user that runs Leadgate own it")
 
 
-def connect(path: Path, *, synchronous: str, busy_ms: int, create: bool) -> sqlite3.Connection:
-    """A connection for writing, its tables made or checked. Raises StoreUnopenable."""
+def connect(path: Path, *, synchronous: str, busy_ms: int, create: bool, alone: bool = False) -> sqlite3.Connection:
+    """A connection for writing, its tables made or checked. alone: nobody else has the store, so that quick steps to
+    today's format may be made. Raises StoreUnopenable.
+    """
     if not path.parent.is_dir():
         raise StoreMissing(path, "its directory does not exist", f"Make it: mkdir -p {path.parent}")
     if path.is_dir():
@@ -119,7 +151,7 @@ def connect(path: Path, *, synchronous: str, busy_ms: int, create: bool) -> sqli
     except sqlite3.Error as error:
         raise explained(path, error) from error
     try:
-        _prepare(path, connection, synchronous)
+        _prepare(path, connection, synchronous, alone)
     except sqlite3.Error as error:
         connection.close()
         raise explained(path, error) from error
@@ -149,30 +181,73 @@ def _open(path: Path, mode: str, busy_ms: int) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(path: Path, connection: sqlite3.Connection, synchronous: str) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise StoreCorrupt(path, "it is an SQLite file of another program", "Name another file in `store:`")
-    if found > VERSION:
-        raise StoreTooNew(
-            path, f"a newer Leadgate wrote it (format {found}, this one knows {VERSION})", "Run that version, or newer"
+def _prepare(path: Path, connection: sqlite3.Connection, synchronous: str, alone: bool) -> None:
+    found = standing_of(path, connection)
+    if found.found and found.pending and not (alone and all(step.quick for step in found.pending)):
+        raise StoreTooOld(
+            path,
+            f"an older Leadgate made it (format {found.found}, this one writes {found.wanted})",
+            "Bring it up to date: leadgate db upgrade",
         )
-    if not tables:
+    if not found.found:
         connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -64000")
-    connection.execute("BEGIN IMMEDIATE")
-    if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:  # nobody was faster
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("INSERT INTO counters VALUES ('received', 0), ('unjournaled', 0)")
-    connection.execute("COMMIT")
+    if found.pending:
+        for _ in upgrade(connection):
+            pass
+
+
+def standing_of(path: Path, connection: sqlite3.Connection) -> Standing:
+    """The file's format and what is missing to today's. Raises StoreCorrupt, StoreTooNew."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if tables and connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+        raise StoreCorrupt(path, "it is an SQLite file of another program", "Name another file in `store:`")
+    if found > VERSION and oldest_of(connection, found) > VERSION:
+        raise StoreTooNew(
+            path, f"a newer Leadgate wrote it (format {found}, this one knows {VERSION})", "Run that version, or newer"
+        )
+    return standing(MIGRATIONS, found)
+
+
+def oldest_of(connection: sqlite3.Connection, found: int) -> int:
+    """The oldest format whose programs may use the file."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'marks'").fetchone():
+        return found
+    row = connection.execute("SELECT value FROM marks WHERE name = 'oldest'").fetchone()
+    return found if row is None or not str(row[0]).isdecimal() else int(row[0])
+
+
+def upgrade(connection: sqlite3.Connection) -> Iterator[Migration]:
+    """Make the missing steps, each in a transaction of its own, and tell each that is made; none where somebody was
+    faster. Raises sqlite3.Error.
+    """
+    for step in MIGRATIONS:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            missing = connection.execute("PRAGMA user_version").fetchone()[0] < step.version
+            if missing:
+                _make(connection, step)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if missing:
+            yield step
+
+
+def _make(connection: sqlite3.Connection, step: Migration) -> None:
+    for statement in step.statements:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {step.version}")
+    if step.version > 1:  # format 1 had no marks, and its programs refuse what is newer
+        connection.execute("INSERT OR REPLACE INTO marks VALUES ('oldest', ?)", (str(step.oldest),))
 
 
 def explained(path: Path, error: sqlite3.Error) -> StoreUnopenable:

@@ -94,6 +94,7 @@ class TestOpening:
     async def test_a_newer_format(self, path, keys, store):
         await store.close()
         sql(path, "PRAGMA user_version = 99")
+        sql(path, "UPDATE marks SET value = '98' WHERE name = 'oldest'")
         with pytest.raises(StoreTooNew, match="format 99"):
             SqliteStore.open(path, keys)
 
