@@ -21,7 +21,7 @@ FLOORS = (
     {"gateway.pipeline"},
     {"gateway.evidence"},
     {"gateway.facts", "gateway.delivery", "gateway.reports"},
-    {"gateway.reload", "gateway.passport", "gateway.bounds"},
+    {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends"},
     {"gateway.stores"},
     {"gateway.upstream"},
     {"gateway.intake"},

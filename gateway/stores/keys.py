@@ -30,6 +30,7 @@ PURPOSES = (HASH, TOKEN, SEAL, PASSPORT)
 
 KEY_BYTES = 32
 _RESTORE = "Restore the directory from its backup; without the key, what it protected cannot be read"
+_SHARED = "Copy the directory from another gateway of this store, or start once while the store can be reached"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -74,15 +75,17 @@ class KeyRing:
             self._keys[key.purpose].append(key)
 
     @classmethod
-    def open(cls, directory: str | Path, used: Iterable[tuple[str, str]] = ()) -> KeyRing:
+    def open(cls, directory: str | Path, used: Iterable[tuple[str, str]] | None = ()) -> KeyRing:
         """Read the directory, making what does not exist yet.
 
         used  (purpose, id) of every key that the store has used (`keys_used` of the store): a purpose without a file
               is given its first key
-              only if the store has never used one for it
+              only if the store has never used one for it. None where the store cannot be asked now: then nothing is made
         Raises KeyProblem.
         """
         path = Path(directory)
+        if used is None:
+            return cls._complete(path)
         used = set(used)
         if not path.is_dir():
             if used:
@@ -96,6 +99,22 @@ class KeyRing:
         for purpose in PURPOSES:
             if not ring._keys[purpose]:
                 ring.add(purpose)
+        return ring
+
+    @classmethod
+    def _complete(cls, path: Path) -> KeyRing:
+        """The directory as it is, where it holds a key for each purpose."""
+        if not path.is_dir():
+            raise KeyProblem(
+                path, "there are no keys yet, and the store that may have used some cannot be reached", _SHARED
+            )
+        _check_private(path, "0700")
+        ring = cls(_read_all(path), path)
+        for purpose in PURPOSES:
+            if not ring._keys[purpose]:
+                raise KeyProblem(
+                    path, f"there is no {purpose} key, and the store that may have used one cannot be reached", _SHARED
+                )
         return ring
 
     @classmethod

@@ -139,3 +139,14 @@ def test_a_write_that_fails_leaves_nothing(directory, monkeypatch):
         ring.add(SEAL)
     assert sorted(directory.iterdir()) == before
     assert len(ring.all(SEAL)) == 1
+
+
+def test_nothing_is_made_while_the_store_cannot_be_asked(directory):
+    with pytest.raises(KeyProblem, match="no keys yet, and the store .* cannot be reached"):
+        KeyRing.open(directory, None)
+    assert not directory.exists()
+    ring = KeyRing.open(directory)
+    assert KeyRing.open(directory, None).current(SEAL) == ring.current(SEAL)
+    next(directory.glob("hash-*.key")).unlink()
+    with pytest.raises(KeyProblem, match="no hash key"):
+        KeyRing.open(directory, None)
