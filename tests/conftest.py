@@ -1,0 +1,63 @@
+"""Real servers for tests of shared stores. Each starts when the first test asks for it and ends with the run; tests that do not ask pay nothing.
+
+A test that breaks a server (kills, pauses, fills it) starts one of its own: `from servers import Redis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from servers import PgBouncer, Postgres, Redis, RedisCluster
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """One Redis without a password; what tests left in it is still there: use `fresh_redis` for an empty one."""
+    from servers import Redis
+
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_redis(redis_server: Redis) -> Redis:
+    redis_server.flush()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """Three masters without replicas."""
+    from servers import RedisCluster
+
+    with RedisCluster(masters=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    from servers import Postgres
+
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: Postgres) -> Iterator[str]:
+    """A new, empty database: `postgresql://leadgate@127.0.0.1:port/name`; dropped afterwards."""
+    dsn = postgres_server.fresh_database()
+    yield dsn
+    postgres_server.drop_database(dsn)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_server(postgres_server: Postgres) -> Iterator[PgBouncer]:
+    """In transaction mode, in front of `postgres_server`."""
+    from servers import PgBouncer
+
+    with PgBouncer(postgres_server) as server:
+        yield server
