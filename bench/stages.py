@@ -36,8 +36,9 @@ from gateway.intake.forms import FormLimits
 from gateway.intake.target import parse
 from gateway.pipeline import Judged
 from gateway.stores import keys as stored_keys
+from gateway.stores.hot import Answers, Operation
 from gateway.stores.leads import NewLead
-from gateway.stores.memory import MemoryState, Operation, Result
+from gateway.stores.memory import MemoryState
 from gateway.visits.arrivals import raw_head
 from gateway.visits.reading import understand
 
@@ -82,11 +83,18 @@ class TimedState:
         self.state = MemoryState()
         self.took = 0
 
-    async def observe(self, ops: Sequence[Operation], now: int) -> Sequence[Result]:
+    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
         since = time.perf_counter_ns()
-        results = await self.state.observe(ops, now)
+        answers = await self.state.observe(ops, now, dry=dry)
         self.took = time.perf_counter_ns() - since
-        return results
+        return answers
+
+    async def close(self) -> None:
+        await self.state.close()
+
+    @property
+    def trouble(self) -> str | None:
+        return self.state.trouble
 
 
 class Measured:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
-from typing import Protocol
 
 from detectors.observation import (
     Click,
@@ -23,7 +22,7 @@ from detectors.observation import (
     Velocity,
 )
 from gateway.facts.arrival import Arrival
-from gateway.stores.memory import Hit, Look, Operation, Result, Seal, Sealed
+from gateway.stores.hot import Hit, HotState, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
 
 DAY_S = 86_400
@@ -33,10 +32,6 @@ TOKEN_TTL_S = 3 * DAY_S
 SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
 _SESSION_MARKS = {kind: f"session-{kind}" for kind in Kind}  # landings first
-
-
-class HotState(Protocol):
-    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Sequence[Result]: ...
 
 
 ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
@@ -99,8 +94,7 @@ class Collector:
             network = Unavailable(client.reason)
             address = prefix = ""
         plan = _Plan(self, arrival, network, address, prefix)
-        hot = self._hot
-        results = await (hot.observe(plan.ops, arrival.at, dry=True) if dry else hot.observe(plan.ops, arrival.at))
+        results = (await self._hot.observe(plan.ops, arrival.at, dry=dry)).results
         reverse: ReverseName | Unavailable | None = None
         if isinstance(network, Network) and isinstance(client, Client):
             agent = arrival.request.header("user-agent") or ""

@@ -40,6 +40,11 @@ class AgingMap:
         """Take a key out of the old generation; the caller puts it back young."""
         return self._old.pop(key, None)
 
+    def peek(self, key: bytes) -> bytes | None:
+        """Read without making young."""
+        held = self.young.get(key)
+        return self._old.get(key) if held is None else held
+
     def admit(self, expired_before: int) -> bool:
         """Make room for one key. True where `young` is a new dictionary."""
         leaving = self._leaving

@@ -15,6 +15,9 @@ import msgspec
 from detectors.observation import Counts, Unavailable
 
 DISTINCT_CAP = 64
+COUNT_CAP = 100_000_000
+"""No bucket and no seal counts further: its share of a day in milliseconds is then still an exact double, which is what scripts in Redis calculate
+with."""
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):

@@ -1,12 +1,7 @@
-"""Hot state in the process: sliding-window counters and first-writer-wins seals, bounded in memory.
+"""Hot state in the process: bounded in memory, and nothing for the garbage collector to look at (rows are packed bytes).
 
-Windows are two-bucket sliding: the events of the current bucket, plus those of the bucket before weighted by the
-share of it that the window still
-covers, rounded half up. Distinct members of a window are those seen in its two buckets, exact up to 64. The event
-itself is counted. Nothing here
-depends on anything but the operations and their times, so that the shared backend gives the same numbers.
-
-Rows are packed bytes: small, and nothing for the garbage collector to look at.
+Nothing here depends on anything but the operations and their times, so that a shared backend gives the same numbers: what is counted and how it is
+rounded is written down in hot.py, and redis_script.lua mirrors it.
 """
 
 from __future__ import annotations
@@ -18,13 +13,13 @@ from struct import unpack
 
 import msgspec
 
-from detectors.observation import WINDOWS, Count, Counts, Unavailable
+from detectors.observation import WINDOWS, Count, Counts
 from gateway.stores.aging import AgingMap
-
-DISTINCT_CAP = 64
+from gateway.stores.hot import COUNT_CAP, DISTINCT_CAP, Answers, Hit, Look, Operation, Result, Seal, Sealed
 
 _W0, _W1, _W2, _W3 = (window * 1_000_000 for window in WINDOWS)
-_H0, _H1, _H2, _H3 = (window * 500_000 for window in WINDOWS)
+_M0, _M1, _M2, _M3 = (window * 1_000 for window in WINDOWS)  # in milliseconds
+_H0, _H1, _H2, _H3 = (window * 500 for window in WINDOWS)
 _KEEP = 2 * _W3  # a row not touched for so long counts nothing any more
 _SMALL = 128
 _COUNTS = tuple(tuple(Count(n, d) for n in range(_SMALL)) for d in range(DISTINCT_CAP + 1))
@@ -43,51 +38,22 @@ _MARK = 12
 _MARKS = _MARK * DISTINCT_CAP
 
 
-def _edges(now: int) -> tuple[int, int, int, int, int, int, int, int, bytes, bytes, bytes, bytes, bytes]:
-    """For the minute of `now`: where the current bucket of each window starts, where the previous ones start, and in
-    packed minutes this minute and the
-    latter."""
+_Edges = tuple[int, int, int, int, int, int, int, int, int, int, int, int, bytes, bytes, bytes, bytes, bytes]
+
+
+def _edges(now: int) -> _Edges:
+    """For the minute of `now`: where the current bucket of each window starts, where the previous ones start, where (in milliseconds) the current
+    ones end, and in packed minutes this minute and where the previous buckets start.
+    """
     s0, s1, s2, s3 = (now - now % window for window in (_W0, _W1, _W2, _W3))
     b0, b1, b2, b3 = s0 - _W0, s1 - _W1, s2 - _W2, s3 - _W3
+    e0, e1, e2, e3 = s0 // 1000 + _M0, s1 // 1000 + _M1, s2 // 1000 + _M2, s3 // 1000 + _M3
     minute, m0, m1, m2, m3 = (_MINUTE.pack(max(start, 0) // _W0) for start in (s0, b0, b1, b2, b3))
-    return s0, s1, s2, s3, b0, b1, b2, b3, minute, m0, m1, m2, m3
+    return s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3
 
 
 def _count(count: int, distinct: int) -> Count:
     return _COUNTS[distinct][count] if count < _SMALL else Count(count, distinct)
-
-
-class Hit(msgspec.Struct, frozen=True, gc=False):
-    """Count one event for `key` in all WINDOWS; `member` (or None) is what distinct counts count. Answered by a
-    `Counts`.
-    """
-
-    key: bytes
-    member: bytes | None = None
-
-
-class Seal(msgspec.Struct, frozen=True, gc=False):
-    """Bind `value` to `key` for `ttl_s` seconds unless something is bound already. Answered by a `Sealed`."""
-
-    key: bytes
-    value: bytes
-    ttl_s: int
-
-
-class Look(msgspec.Struct, frozen=True, gc=False):
-    """Read what a Seal bound to `key` without counting. Answered by a `Sealed`, or None where nothing is bound."""
-
-    key: bytes
-
-
-class Sealed(msgspec.Struct, frozen=True, gc=False):
-    """What is bound: the first writer's value, when it was bound (microseconds), and how often the key was offered
-    since, this time included.
-    """
-
-    value: bytes
-    first_at: int
-    count: int
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -100,10 +66,6 @@ class Sizes(msgspec.Struct, frozen=True):
     evicted: int
     expired: int
     resets: int
-
-
-Operation = Hit | Seal | Look
-Result = Counts | Sealed | Unavailable | None
 
 
 class MemoryState:
@@ -126,10 +88,32 @@ class MemoryState:
             resets=self._resets,
         )
 
-    async def observe(self, ops: Sequence[Operation], now: int) -> list[Result]:
-        """Carry out `ops` at `now` (UTC microseconds); one result each, in order. A clock that falls back is taken as
-        standing still; one that falls back by more than a day starts afresh (nothing counted then would still count).
+    @property
+    def trouble(self) -> str | None:
+        return None
+
+    async def close(self) -> None:
+        """Nothing is held that must be given back."""
+
+    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
+        """Carry out `ops` at `now`. A clock that falls back is taken as standing still; one that falls back by more than a day starts afresh
+        (nothing counted then would still count).
         """
+        return Answers((self._copy(ops, now) if dry else self)._observe(ops, now))
+
+    def _copy(self, ops: Sequence[Operation], now: int) -> MemoryState:
+        """What `ops` touch, to try them on."""
+        copy = MemoryState(6 * len(ops) + 6)  # a third of it holds all, so that nothing ages
+        if self._now - now <= _W3:
+            copy._now = self._now
+            for op in ops:
+                source, target = (self._rows, copy._rows) if type(op) is Hit else (self._seals, copy._seals)
+                held = source.peek(op.key)
+                if held is not None:
+                    target.young[op.key] = held
+        return copy
+
+    def _observe(self, ops: Sequence[Operation], now: int) -> list[Result]:
         if now < self._now:
             if self._now - now > _W3:
                 self._reset()
@@ -139,8 +123,8 @@ class MemoryState:
             self._now = now
         if not self._minute <= now < self._minute + _W0:
             self._edges = _edges(now)
-        self._minute, s1, s2, s3, b0, b1, b2, b3, minute, m0, m1, m2, m3 = self._edges
-        s0 = self._minute
+        s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3 = self._edges
+        self._minute, ms = s0, now // 1000
         time, time_of = _TAG.pack, _TAG.unpack_from
         rows, table = self._rows.young, _COUNTS
         read, write = _ROW.unpack_from, _ROW.pack
@@ -213,11 +197,13 @@ class MemoryState:
                     d0, d1, d2, d3 = d0 + 1, d1 + 1, d2 + 1, d3 + 1
                     if d3 > DISTINCT_CAP:
                         d0, d1, d2, d3 = [min(d, DISTINCT_CAP) for d in (d0, d1, d2, d3)]
+            if c3 > COUNT_CAP:  # the longest window counts most
+                c0, c1, c2, c3 = [min(c, COUNT_CAP) for c in (c0, c1, c2, c3)]
             rows[key] = write(now, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3) + marks
-            n0 = c0 + (p0 * (s0 + _W0 - now) + _H0) // _W0 if p0 else c0
-            n1 = c1 + (p1 * (s1 + _W1 - now) + _H1) // _W1 if p1 else c1
-            n2 = c2 + (p2 * (s2 + _W2 - now) + _H2) // _W2 if p2 else c2
-            n3 = c3 + (p3 * (s3 + _W3 - now) + _H3) // _W3 if p3 else c3
+            n0 = c0 + (p0 * (e0 - ms) + _H0) // _M0 if p0 else c0
+            n1 = c1 + (p1 * (e1 - ms) + _H1) // _M1 if p1 else c1
+            n2 = c2 + (p2 * (e2 - ms) + _H2) // _M2 if p2 else c2
+            n3 = c3 + (p3 * (e3 - ms) + _H3) // _M3 if p3 else c3
             if n2 < _SMALL and n3 < _SMALL:
                 results.append((table[d0][n0], table[d1][n1], table[d2][n2], table[d3][n3]))
             else:
@@ -242,7 +228,7 @@ class MemoryState:
                 seals.young[key] = held
                 return Sealed(value, first_at, count) if until > now else None
             if until > now:
-                count = min(count + 1, 2**32 - 1)
+                count = min(count + 1, COUNT_CAP)
                 seals.young[key] = _SEAL.pack(until, first_at, count) + value
                 return Sealed(value, first_at, count)
         assert type(op) is Seal

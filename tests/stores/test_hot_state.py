@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.observation import Count
-from gateway.stores.memory import DISTINCT_CAP, WINDOWS, Hit, Look, MemoryState, Seal, Sealed
+from detectors.observation import WINDOWS, Count
+from gateway.stores.hot import DISTINCT_CAP, Hit, Look, Seal, Sealed
+from gateway.stores.memory import MemoryState
 
 BACKENDS = {"memory": MemoryState}
 SECOND = 1_000_000
@@ -33,8 +34,8 @@ class Model:
     def hit(self, key: bytes, member: bytes | None, now: int) -> tuple[Count, ...]:
         answer = []
         for window in WINDOWS:
-            length = window * SECOND
-            bucket, into = divmod(now, length)
+            length = window * 1000
+            bucket, into = divmod(now // 1000, length)
             self.counts[key, window, bucket] += 1
             if member is not None:
                 self.members[key, window, bucket].add(member)
@@ -46,41 +47,41 @@ class Model:
 
 
 async def test_the_event_itself_is_counted(state):
-    assert await state.observe([Hit(b"k", b"m")], NOON) == [(Count(1, 1),) * 4]
+    assert (await state.observe([Hit(b"k", b"m")], NOON)).results == [(Count(1, 1),) * 4]
 
 
 async def test_without_members_nothing_is_distinct(state):
     await state.observe([Hit(b"k"), Hit(b"k")], NOON)
-    assert await state.observe([Hit(b"k")], NOON) == [(Count(3, 0),) * 4]
+    assert (await state.observe([Hit(b"k")], NOON)).results == [(Count(3, 0),) * 4]
 
 
 async def test_the_bucket_before_counts_by_the_share_still_covered(state):
     for _ in range(10):
         await state.observe([Hit(b"k", b"m")], NOON)
-    (counts,) = await state.observe(
-        [Hit(b"k", b"m")], NOON + 75 * SECOND
-    )  # 45 of 60 seconds of the first bucket are covered
+    (counts,) = (
+        await state.observe([Hit(b"k", b"m")], NOON + 75 * SECOND)
+    ).results  # 45 of 60 seconds of the first bucket are covered
     assert counts[0] == Count(1 + 8, 1)  # 7.5 rounds up
     assert counts[1] == Count(11, 1)
 
 
 async def test_distinct_members_are_exact_up_to_the_cap(state):
     for number in range(DISTINCT_CAP + 20):
-        (counts,) = await state.observe([Hit(b"k", b"member %d" % number)], NOON)
+        (counts,) = (await state.observe([Hit(b"k", b"member %d" % number)], NOON)).results
         assert counts == (Count(number + 1, min(number + 1, DISTINCT_CAP)),) * 4
 
 
 async def test_members_leave_with_their_bucket(state):
     await state.observe([Hit(b"k", b"old")], NOON)
-    (counts,) = await state.observe([Hit(b"k", b"new")], NOON + 120 * SECOND)
+    (counts,) = (await state.observe([Hit(b"k", b"new")], NOON + 120 * SECOND)).results
     assert [count.distinct for count in counts] == [1, 2, 2, 2]
 
 
 async def test_a_hit_without_member_does_not_keep_a_member_alive(state):
     await state.observe([Hit(b"k", b"a")], NOON)
     await state.observe([Hit(b"k", None)], NOON + 90 * SECOND)
-    (counts,) = await state.observe([Hit(b"k", b"a")], NOON + 110 * SECOND)
-    (after,) = await state.observe([Hit(b"k", None)], NOON + 170 * SECOND)
+    (counts,) = (await state.observe([Hit(b"k", b"a")], NOON + 110 * SECOND)).results
+    (after,) = (await state.observe([Hit(b"k", None)], NOON + 170 * SECOND)).results
     assert counts[0].distinct == 1
     assert after[0].distinct == 1
 
@@ -99,7 +100,7 @@ async def test_equal_to_the_plain_model(backend, hits, start):
     state, model, now = BACKENDS[backend](), Model(), start
     for step, key, member in hits:
         now += step
-        assert await state.observe([Hit(key, member)], now) == [model.hit(key, member, now)]
+        assert (await state.observe([Hit(key, member)], now)).results == [model.hit(key, member, now)]
 
 
 async def test_many_members_over_many_buckets_equal_the_plain_model(state):
@@ -107,31 +108,31 @@ async def test_many_members_over_many_buckets_equal_the_plain_model(state):
     for number in range(3000):
         now += (number * 7919 % 23) * SECOND
         member = b"%d" % (number * 31 % (40 + number % 60))
-        assert await state.observe([Hit(b"k", member)], now) == [model.hit(b"k", member, now)]
+        assert (await state.observe([Hit(b"k", member)], now)).results == [model.hit(b"k", member, now)]
 
 
 async def test_large_counts(state):
     for _ in range(500):
-        (counts,) = await state.observe([Hit(b"k", b"m")], NOON)
+        (counts,) = (await state.observe([Hit(b"k", b"m")], NOON)).results
     assert counts == (Count(500, 1),) * 4
 
 
 async def test_the_first_writer_wins(state):
-    assert await state.observe([Seal(b"click", b"one", 60)], NOON) == [Sealed(b"one", NOON, 1)]
-    assert await state.observe([Seal(b"click", b"two", 60)], NOON + 5) == [Sealed(b"one", NOON, 2)]
-    assert await state.observe([Look(b"click"), Look(b"none")], NOON + 6) == [Sealed(b"one", NOON, 2), None]
+    assert (await state.observe([Seal(b"click", b"one", 60)], NOON)).results == [Sealed(b"one", NOON, 1)]
+    assert (await state.observe([Seal(b"click", b"two", 60)], NOON + 5)).results == [Sealed(b"one", NOON, 2)]
+    assert (await state.observe([Look(b"click"), Look(b"none")], NOON + 6)).results == [Sealed(b"one", NOON, 2), None]
 
 
 async def test_a_seal_ends_with_its_time(state):
     await state.observe([Seal(b"click", b"one", 60)], NOON)
     later = NOON + 60 * SECOND
-    assert await state.observe([Look(b"click")], later) == [None]
-    assert await state.observe([Seal(b"click", b"two", 60)], later) == [Sealed(b"two", later, 1)]
+    assert (await state.observe([Look(b"click")], later)).results == [None]
+    assert (await state.observe([Seal(b"click", b"two", 60)], later)).results == [Sealed(b"two", later, 1)]
 
 
 async def test_results_stand_in_the_order_of_the_operations(state):
     ops = [Hit(b"a"), Seal(b"a", b"v", 9), Hit(b"a"), Look(b"a")]
-    assert await state.observe(ops, NOON) == [
+    assert (await state.observe(ops, NOON)).results == [
         (Count(1, 0),) * 4,
         Sealed(b"v", NOON, 1),
         (Count(2, 0),) * 4,
@@ -141,14 +142,14 @@ async def test_results_stand_in_the_order_of_the_operations(state):
 
 async def test_a_clock_that_falls_back_stands_still(state):
     await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 60)], NOON)
-    counts, sealed = await state.observe([Hit(b"k", b"m"), Seal(b"s", b"w", 60)], NOON - 3600 * SECOND)
+    counts, sealed = (await state.observe([Hit(b"k", b"m"), Seal(b"s", b"w", 60)], NOON - 3600 * SECOND)).results
     assert counts == (Count(2, 1),) * 4
     assert sealed == Sealed(b"v", NOON, 2)
 
 
 async def test_a_clock_that_falls_back_by_more_than_a_day_starts_afresh(state):
     await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 10**6)], NOON + 400 * DAY)
-    back = await state.observe([Hit(b"k", b"m"), Look(b"s")], NOON)
+    back = (await state.observe([Hit(b"k", b"m"), Look(b"s")], NOON)).results
     assert back == [(Count(1, 1),) * 4, None]
     assert state.sizes().resets == 1
 
@@ -167,10 +168,12 @@ class TestMemoryBounds:
     async def test_what_keeps_coming_stays(self):
         state = MemoryState(max_keys=90)
         for number in range(2000):
-            busy, sealed, _, _ = await state.observe(
-                [Hit(b"busy"), Seal(b"busy", b"v", 10**6), Hit(b"%d" % number), Seal(b"%d" % number, b"v", 10**6)],
-                NOON + number,
-            )
+            busy, sealed, _, _ = (
+                await state.observe(
+                    [Hit(b"busy"), Seal(b"busy", b"v", 10**6), Hit(b"%d" % number), Seal(b"%d" % number, b"v", 10**6)],
+                    NOON + number,
+                )
+            ).results
         assert busy[3].count == 2000
         assert sealed == Sealed(b"v", NOON, 2000)
 
@@ -178,7 +181,9 @@ class TestMemoryBounds:
         state = MemoryState(max_keys=90)
         await state.observe([Seal(b"click", b"v", 10**6)], NOON)
         for number in range(500):
-            (sealed, _) = await state.observe([Look(b"click"), Seal(b"%d" % number, b"v", 10**6)], NOON + number)
+            (sealed, _) = (
+                await state.observe([Look(b"click"), Seal(b"%d" % number, b"v", 10**6)], NOON + number)
+            ).results
         assert sealed == Sealed(b"v", NOON, 1)
 
     async def test_what_went_after_its_time_is_not_called_evicted(self):
