@@ -92,7 +92,7 @@ class Postgres(Server):
             "listen_addresses=127.0.0.1", f"port={self.port}", f"unix_socket_directories={self.directory}",
             "fsync=on", "shared_buffers=32MB", "max_connections=100", "max_wal_size=16MB", "min_wal_size=2MB",
             "log_min_messages=warning", "password_encryption=scram-sha-256", "log_checkpoints=off",
-            *([f"ssl=on", f"ssl_cert_file={self.certificates.certificate}", f"ssl_key_file={self.certificates.key}"]
+            *(["ssl=on", f"ssl_cert_file={self.certificates.certificate}", f"ssl_key_file={self.certificates.key}"]
               if self.certificates else []),
             *self.settings,
         ]  # fmt: skip
@@ -194,7 +194,8 @@ class PgBouncer(Server):
             "listen_addr = 127.0.0.1", f"listen_port = {self.port}", "unix_socket_dir =", "pool_mode = transaction",
             f"default_pool_size = {self.pool_size}", "max_client_conn = 200", "server_connect_timeout = 2",
             "server_login_retry = 1", f"auth_type = {'scram-sha-256' if self.postgres.password else 'trust'}",
-            f"auth_file = {users}", "logfile =", "pidfile =", *self.settings,
+            f"auth_file = {users}", "logfile =", "pidfile =",
+            f"server_tls_sslmode = {'require' if self.postgres.tls else 'disable'}", *self.settings,
         ]  # fmt: skip
         file = self.directory / "pgbouncer.ini"
         file.write_text("\n".join(lines) + "\n")

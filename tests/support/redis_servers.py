@@ -21,7 +21,7 @@ class Redis(Server):
 
     password    of the default user
     acl         user → rules of an ACL file ("on >secret ~* +@all"); the default user is off then, unless it is among them
-    tls         TLS only, with `certificates` made for it (`ca` is what a client trusts)
+    tls         TLS only, with certificates made for it, or these (`ca` is what a client trusts)
     maxmemory   as Redis writes it ("8mb"); noeviction: writes are refused then
     more        further options, as on the command line
     """
@@ -33,15 +33,17 @@ class Redis(Server):
         *,
         password: str | None = None,
         acl: Mapping[str, str] | None = None,
-        tls: bool = False,
+        tls: bool | Certificates = False,
         maxmemory: str | None = None,
         appendonly: bool = False,
         more: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.password, self.acl, self.tls = password, acl, tls
+        self.password, self.acl, self.tls = password, acl, bool(tls)
         self.maxmemory, self.appendonly, self.more = maxmemory, appendonly, tuple(more)
-        self.certificates: Certificates | None = certificates(self.directory) if tls else None
+        self.certificates: Certificates | None = None
+        if tls:
+            self.certificates = tls if isinstance(tls, Certificates) else certificates(self.directory)
         if acl is not None:
             self._write_acl(acl)
 
@@ -100,9 +102,8 @@ class Redis(Server):
         self.call("FLUSHALL")
 
     def fill(self) -> None:
-        """Full: `maxmemory` is what it uses already, and every write is refused."""
-        self.call("CONFIG", "SET", "maxmemory", "1mb")
-        assert int(self.call("INFO", "memory")["used_memory"]) >= 0
+        """Full: it uses more than `maxmemory` already, and every write is refused until there is `room`."""
+        self.call("CONFIG", "SET", "maxmemory", "1")
 
     def room(self) -> None:
         """The memory it had at the start is there again."""
@@ -126,10 +127,12 @@ class RedisCluster:
         options += ["--cluster-replica-validity-factor", "0"]
         self.nodes = []
         self.bus: list[int] = []
+        shared: bool | Certificates = tls
         for _ in range(masters * (1 + replicas)):
             self.bus.append(free_port())
             more = [*options, "--cluster-port", str(self.bus[-1])]
-            self.nodes.append(Redis(tls=tls, password=password, more=more))
+            self.nodes.append(Redis(tls=shared, password=password, more=more))
+            shared = self.nodes[0].certificates or False
 
     def start(self) -> RedisCluster:
         for node in self.nodes:
@@ -199,6 +202,16 @@ class RedisCluster:
                 return next(node for node in self.nodes if node.port == int(master[1]))
         raise AssertionError(f"nobody serves slot {slot}")
 
+    def wait_taken_over(self, dead: Redis, seconds: float = 20) -> None:
+        """A replica serves what `dead` did."""
+
+        def others() -> set[int]:
+            alive = next(node for node in self.nodes if node.pid is not None)
+            return {int(master[1]) for _, _, master, *_ in alive.call("CLUSTER", "SLOTS")}
+
+        wait_for(lambda: dead.port not in others(), "no replica takes over", seconds)
+        self.wait_ok(seconds)
+
     def flush(self) -> None:
         for node in self.nodes:
             if node.pid is not None and node.call("INFO", "replication")["role"] == "master":
@@ -263,7 +276,7 @@ class Sentinels:
     def current(self) -> Redis:
         """Who is master now, as the first living sentinel says."""
         sentinel = next(each for each in self.sentinels if each.pid is not None)
-        host, port = sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
+        _, port = sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
         return next(each for each in (self.master, self.replica) if each.port == int(port))
 
     @property
