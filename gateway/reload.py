@@ -45,11 +45,15 @@ class NeedsRestart(Exception):
 def restart_keys(old: Config, new: Config) -> tuple[str, ...]:
     """The settings that differ and need a restart, by name; another way of writing the same value is no difference."""
     same = {"listen": old.addresses == new.addresses, "listeners": old.addresses == new.addresses}
-    same |= {"store": old.store_path == new.store_path, "keys": old.keys_path == new.keys_path}
+    same |= {"store": _store(old) == _store(new), "keys": old.keys_path == new.keys_path}
     differing = [key for key in RESTART_KEYS if not same.get(key, getattr(old, key) == getattr(new, key))]
     if "listen" in differing:
         differing.remove("listeners" if not new.listeners else "listen")
     return tuple(differing)
+
+
+def _store(config: Config) -> object:
+    return config.store_place if config.store_place.shared else config.store_path
 
 
 class Reloader(Generic[T]):

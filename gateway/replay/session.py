@@ -125,8 +125,9 @@ def run(
         except GeoipError as error:
             return Unavailable(f"network: {error}")
 
-    live = config is not None and store_file.absolute() == config.store_path.absolute()
-    keys_directory = config.keys_path if config is not None and live else None
+    keys_directory = None  # a store of its own has keys of its own
+    if config is not None and not config.store_place.shared and store_file.absolute() == config.store_path.absolute():
+        keys_directory = config.keys_path
 
     async def work() -> Done:
         store, keys = open_store(store_file, keys_directory)
