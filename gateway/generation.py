@@ -58,12 +58,17 @@ class FormRoute:
 
 @dataclass(frozen=True, slots=True)
 class SiteRoutes:
-    """What the gateway does in front of one site."""
+    """What the gateway does in front of one site.
+
+    any_landing, any_post  what a page view and a form are judged by of which a caller does not tell which page or form they are
+    """
 
     site: Site
     upstream: Upstream
     landings: tuple[LandingRoute, ...]
     forms: tuple[FormRoute, ...]
+    any_landing: Judgement
+    any_post: Judgement
 
     @property
     def name(self) -> str:
@@ -171,7 +176,12 @@ def _routes(
         roles, traps = RoleMap(form.fields.mapping()), RoleMap({"honeypot": form.honeypot})
         match, success = form.route, form.success.model_dump_json().encode()
         forms.append(FormRoute(form, match, PathPattern(match.path), judgement, roles, traps, max_body, success))
-    return SiteRoutes(site, upstream, tuple(landings), tuple(forms))
+
+    def unnamed(kind: Kind, name: str) -> Judgement:
+        return Judgement(name, site.mode, generation, reference, ruleset, ruleset.policy(kind), lists)
+
+    any_landing, any_post = unnamed(Kind.LANDING, "any page"), unnamed(Kind.SUBMISSION, "any form")
+    return SiteRoutes(site, upstream, tuple(landings), tuple(forms), any_landing, any_post)
 
 
 def _entry(entry: ListEntry) -> Entry:

@@ -27,6 +27,12 @@ METRICS = {
     ),
     "leadgate_observations": Spec("counter", "Judged observations.", ("site", "kind", "verdict", "ivt")),
     "leadgate_signals": Spec("counter", "Signals that fired.", ("signal",)),
+    "leadgate_assessed": Spec(
+        "counter",
+        "Requests that another server asked about, by how it asked (auth, assess) and what came of it: passed, declined, accept, review, reject, "
+        "repeated, dry_run, refused (a bad body), other (no landing page), undecided (answered without a verdict).",
+        ("way", "result"),
+    ),
     "leadgate_refusals": Spec(
         "counter", "Requests refused before they reached a site, by reason.", ("status", "reason")
     ),

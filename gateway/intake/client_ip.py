@@ -32,7 +32,7 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
     address  canonical text form, IPv4-mapped IPv6 unmapped, zone id dropped; None where it cannot be known
              (`problem` says why)
     port     source port, or None where nobody tells it
-    via      where the address comes from: "socket", "x-forwarded-for" or "forwarded"
+    via      where the address comes from: "socket", "x-forwarded-for", "forwarded" or "x-real-ip"
     chain    the hops that were walked, client first, the socket's peer last
     untrusted_forwarding  the peer is not trusted, yet sends headers that only a proxy has reason to send
     problem  why the walk stopped early, in plain words, or None
@@ -157,6 +157,19 @@ def resolve(peer: str, headers: Headers, trusted: TrustedProxies, peer_port: int
         (address,),
         problem=f"the proxy {address} sends {only} but no X-Forwarded-For: let it send that",
     )
+
+
+def told(headers: Headers, trusted: TrustedProxies) -> Resolved:
+    """Resolve the client of a request that somebody else received and asks about: who asks holds our token, so that what he says counts as a
+    trusted proxy's word, but he himself is nobody's client. `X-Real-IP` counts where there is no `X-Forwarded-For`. Never raises."""
+    lines = [value for name, value in headers if len(name) == 15 and name.lower() == b"x-forwarded-for"]
+    hops = _hops(lines) if lines else []
+    if hops:
+        return _walk("that asks", hops, "x-forwarded-for", trusted)
+    single = next((value for name, value in headers if name.lower() == b"x-real-ip"), None)
+    if single is not None:
+        return _walk("that asks", [single.decode("latin-1").strip()], "x-real-ip", trusted)
+    return Resolved(None, None, "socket", (), problem="the proxy that asks sends neither X-Forwarded-For nor X-Real-IP")
 
 
 def _hops(lines: list[bytes]) -> list[str]:

@@ -61,10 +61,7 @@ class Arrivals:
         session: tuple[str, int] | None = None
         fresh: str | None = None
         if mode == "cookie":
-            known = session_cookie.read(self._keys, exchange.header(b"cookie"), at).cookie
-            if known is None:
-                fresh, known = session_cookie.begin(self._keys.current, at)
-            session = None if known is None else (known.id, known.issued_us)
+            session, fresh = cookie_session(self._keys, exchange.header(b"cookie"), at)
         client, ordered = self.client(exchange, generation)
         arrival = Arrival(
             id=id or new_id(),
@@ -99,6 +96,15 @@ class Arrivals:
             if reason is not None:
                 return Unavailable(f"client address: {reason}"), False
         return Client(resolved.address, resolved.port), resolved.via == "socket" and not resolved.untrusted_forwarding
+
+
+def cookie_session(keys: KeyRing, cookie: bytes | None, at: int) -> tuple[tuple[str, int], str | None]:
+    """The session of a Cookie field as (id, issued in UTC microseconds), and the cookie's value to set where a new one begins."""
+    known = session_cookie.read(keys, cookie, at).cookie
+    fresh: str | None = None
+    if known is None:
+        fresh, known = session_cookie.begin(keys.current, at)
+    return (known.id, known.issued_us), fresh
 
 
 def scheme_of(exchange: Exchange, generation: Generation) -> str:
