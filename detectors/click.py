@@ -3,6 +3,8 @@
 Reloads, the back button and a tab restored next morning bring the same id again from the same visitor: that is shown and weighs nothing. People also pass
 landing addresses on in messages, so a few visits from other networks and other browsers speak softly; many, or days later, speak loudly: whatever they
 are, they are not separate paid clicks.
+
+Who was first may be unknown (the shared state was away): then nobody is said to come from elsewhere, for it may be the first visitor who comes back.
 """
 
 from __future__ import annotations
@@ -57,17 +59,19 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         yield Signal("click.several_values", evidence=(click.parameter, str(click.values)))
     if click.seen <= 1:
         return
-    yield from _again(click)
+    partial = obs.is_partial("click")
+    since = f"at least {_since(click.first_seen_s)}" if partial else _since(click.first_seen_s)
+    yield from _again(click, since, partial)
     if click.seen >= FLOOD_FROM:
         strength = 0.3 + 0.7 * math.log(click.seen / FLOOD_FROM) / math.log(FLOOD_FULL / FLOOD_FROM)
-        yield Signal(
-            "click.flood", evidence=(str(click.seen), _since(click.first_seen_s)), strength=round(min(1.0, strength), 3)
-        )
+        yield Signal("click.flood", evidence=(str(click.seen), since), strength=round(min(1.0, strength), 3))
 
 
-def _again(click: Click) -> Iterator[Signal]:
+def _again(click: Click, since: str, partial: bool) -> Iterator[Signal]:
     elsewhere = (click.same_network is False) + (click.same_browser is False)
     late = click.first_seen_s >= LATE_S
+    if partial and elsewhere:
+        return
     if elsewhere == 2 or (elsewhere == 1 and late):
         # a link passed on to a friend is 2 or 3 landings; each doubling beyond makes that less likely
         strength = 0.3 + 0.15 * math.log2(click.seen - 1) + (0.3 if late and elsewhere == 2 else 0.0)
@@ -75,7 +79,7 @@ def _again(click: Click) -> Iterator[Signal]:
             "click.replayed",
             evidence=(
                 str(click.seen),
-                _since(click.first_seen_s),
+                since,
                 "another network and browser"
                 if elsewhere == 2
                 else "another network"
@@ -85,7 +89,7 @@ def _again(click: Click) -> Iterator[Signal]:
             strength=round(min(1.0, strength), 3),
         )
     else:
-        yield Signal("click.repeated", evidence=(str(click.seen), _since(click.first_seen_s)))
+        yield Signal("click.repeated", evidence=(str(click.seen), since))
 
 
 def _shape(obs: Observation, click: Click) -> Iterator[Signal]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Duplicate, Observation, RenderToken
+from detectors.observation import Duplicate, Observation, RenderToken, Unavailable
 from detectors.signal import Signal
 
 if TYPE_CHECKING:
     from detectors.reference import Reference
+
+CLICKS = 3
+"""So many times is the same form taken to be sent by one impatient person where its token cannot tell: its uses are unknown or known in part."""
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
@@ -23,6 +26,8 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     clicks = 1
     if isinstance(obs.token, RenderToken) and obs.token.uses > 1 and obs.token.same_body is True:
         clicks = obs.token.uses  # a double click is told by the token and is one lead
+    if isinstance(obs.token, Unavailable) or obs.is_partial("token"):
+        clicks = max(clicks, CLICKS)
     if seen.body_seen > clicks:
         yield Signal(
             "lead.duplicate",

@@ -161,13 +161,13 @@ class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc
 
 
 class Click(msgspec.Struct, frozen=True, tag_field="fact", tag="click", gc=False):
-    """An ad click id, and where it was first seen (its seal).
+    """An ad click id, and where it was first seen (its seal). Where the fact is partial, the first landing is the first that is known of.
 
     platform      google, meta, microsoft, tiktok, linkedin, x, pinterest, reddit, snap, yandex
     parameter     name of the query parameter that carried it: gclid, fbclid, ...
     digest        keyed hash of the id, hexadecimal
     length        characters in the id as received
-    seen          how many landings carried it, this one included
+    seen          how many landings carried it, this one included; 0 where none is known and there may have been some
     first_seen_s  seconds since it was first seen; 0 now
     same_network / same_browser   does this landing come from the network / browser of the first one; None on the first
     values        distinct values given for this parameter in the one request (more than 1: duplicated parameter)
@@ -189,9 +189,9 @@ class RenderToken(msgspec.Struct, frozen=True, tag_field="fact", tag="token", gc
 
     state        "missing", "malformed", "forged" (bad signature or another form's), "expired", "valid"
     age_ms       milliseconds from rendering to submission, -1 where unknown
-    uses         submissions that carried it, this one included; 0 where unknown
+    uses         submissions that carried it, this one included; 0 where unknown, and where none is known and there may have been some
     same_body    an earlier use had the same body (a double click, a retry)
-    same_session / same_network   does the first use share session / network with this one; None where there was none
+    same_session / same_network   does the first use that is known share session / network with this one; None where there was none
     """
 
     state: str
@@ -208,6 +208,8 @@ class Duplicate(msgspec.Struct, frozen=True, tag_field="fact", tag="duplicate", 
     body_seen     submissions with exactly this content (all fields but our token) in the last 30 days, this one included
     contact_seen  submissions with this e-mail or phone in the last 30 days, this one included
     contact_days  whole days since the contact was first seen
+
+    Either count is 0 where no earlier submission is known and there may have been some.
     """
 
     body_seen: int = 1
@@ -227,7 +229,12 @@ class ReverseName(msgspec.Struct, frozen=True, tag_field="fact", tag="reverse", 
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
-    """One request, as every detector sees it. Times are integer UTC microseconds."""
+    """One request, as every detector sees it. Times are integer UTC microseconds.
+
+    partial  (fact, why) of facts that may know less than they should, each fact once: velocity, session, click, token, duplicate. What they
+             count did happen; what they do not know of may have happened too. So a signal may rest on what such a fact has seen, never on
+             what it has not. A fact that is Unavailable does not stand here.
+    """
 
     kind: Kind
     site: str
@@ -243,6 +250,11 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     lead: Lead | Unavailable | None = None
     token: RenderToken | Unavailable | None = None
     duplicate: Duplicate | Unavailable | None = None
+    partial: tuple[tuple[str, str], ...] = ()
+
+    def is_partial(self, fact: str) -> bool:
+        """May the fact of this name know less than it should?"""
+        return any(name == fact for name, _ in self.partial)
 
 
 PERSONAL = {"network": "client", "browser": "request", "person": "lead"}

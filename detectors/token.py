@@ -1,7 +1,8 @@
 """The render token: was the form rendered by us, how long ago, and is it used once?
 
 The token is signed and bound to one rendering of one form. Its absence says little (a cached page, a page without injection); its age at submission shows a
-script that fills in no time; its use from elsewhere shows a form that was captured and is replayed.
+script that fills in no time; its use from elsewhere shows a form that was captured and is replayed. Where the first use may be unknown, or whether the
+contact has written before, nobody is said to use what another was given.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Duplicate, Kind, Observation, RenderToken, Session
+from detectors.observation import Duplicate, Kind, Observation, RenderToken, Session, Unavailable
 from detectors.signal import Signal
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def _reuse(obs: Observation, token: RenderToken) -> Iterator[Signal]:
         yield Signal("lead.duplicate_submit", evidence=(str(token.uses),))
         return
     returning = isinstance(obs.duplicate, Duplicate) and obs.duplicate.contact_seen > 1
-    if token.same_session is False and token.same_network is False and not returning:
+    unsure = isinstance(obs.duplicate, Unavailable) or obs.is_partial("token") or obs.is_partial("duplicate")
+    if token.same_session is False and token.same_network is False and not returning and not unsure:
         derived = isinstance(obs.session, Session) and obs.session.kind == "derived"
         yield Signal("token.shared", evidence=(str(token.uses),), strength=DERIVED if derived else 1.0)
     else:  # the back button, or the same person on the way from Wi-Fi to the phone network

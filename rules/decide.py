@@ -11,7 +11,7 @@ from rules.bands import IVT_FLOOR_ACCEPTED, IVT_FLOOR_REVIEWED
 from rules.lists import ListHit
 from rules.pack import Pack
 from rules.score import Part, Policy, Sum, tally
-from rules.verdict import Applied, Decision, Ivt
+from rules.verdict import PARTIAL, Applied, Decision, Ivt
 
 Pairs = tuple[tuple[str, str], ...]
 NAMES = ("client", "network", "velocity", "session", "click", "reverse", "lead", "token", "duplicate")
@@ -23,7 +23,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     triggers  signals that the composites which hold are on; None where none was evaluated, so that sums alone tell what would be without a finding
     by_score  what the threshold alone says
     opener    the signal that the pack lets in at once, facts  the decisive ones; each only as found, whatever decided in the end
-    missing   facts that could not be had; broken  composites without an answer
+    missing   facts that could not be had, or in part only; broken  composites without an answer
     """
 
     parts: list[Part]
@@ -110,7 +110,9 @@ def is_unread(obs: Observation) -> bool:
 
 def known_share(obs: Observation) -> tuple[int, Pairs]:
     """Confidence, 0-100, and what was missing. Expected are client, request, network and velocity, a submission's lead, and each other fact that
-    applies; each counts the same. A request without a single header is missing where the source never told the headers.
+    applies; each counts the same. A request without a single header is missing where the source never told the headers. A fact that is known
+    in part counts as missing too ("partial: …"): what it says against a visitor holds, but that it says nothing is no longer a reason for trust,
+    and confidence tells how much of the silence can be relied on.
     """
     facts = (
         obs.client,
@@ -137,6 +139,9 @@ def known_share(obs: Observation) -> tuple[int, Pairs]:
     if obs.lead is None and obs.kind is Kind.SUBMISSION:
         missing.append(("lead", "no form fields are known"))
         expected += 1
+    if obs.partial:
+        gone = {name for name, _ in missing}
+        missing += [(name, f"{PARTIAL}{why}") for name, why in obs.partial if name not in gone]
     return (round(100 * (expected - len(missing)) / expected), tuple(missing)) if missing else (100, ())
 
 

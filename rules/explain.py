@@ -9,7 +9,7 @@ import msgspec
 from detectors.observation import Kind
 from geoip.network import Network
 from rules.bands import in_words
-from rules.verdict import Applied, Decision, Ivt, Reason, Verdict
+from rules.verdict import PARTIAL, Applied, Decision, Ivt, Reason, Verdict
 from rules.vocabulary import network_kind
 
 CLASSES = {
@@ -160,7 +160,15 @@ def _caps(verdict: Verdict) -> list[str]:
 
 
 def _unchecked(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    return [f"{FACT_NAMES.get(name, name)}: {reason}" for name, reason in pairs]
+    return [f"{FACT_NAMES.get(name, name)}: {_why(reason)}" for name, reason in pairs]
+
+
+def _why(reason: str) -> str:
+    """ "partial: redis: no answer; counted in this process only" → "partial, counted in this process only (redis: no answer)"."""
+    if not reason.startswith(PARTIAL):
+        return reason
+    cause, _, consequence = reason.removeprefix(PARTIAL).partition("; ")
+    return f"partial, {consequence} ({cause})" if consequence else f"partial ({cause})"
 
 
 def _network(network: Network | None) -> list[str]:

@@ -24,7 +24,7 @@ _SCAN = re.compile(
     r"""
       \b(?P<call>signal|strength)\s*\(\s*(?P<q1>["'])(?P<id>[^"'\\\n]*)(?P=q1)\s*\)
     | \b(?P<map>velocity|distinct)\s*\[\s*(?P<q2>["'])(?P<key>[^"'\\\n]*)(?P=q2)\s*\]
-    | (?P<q3>["'])(?P<member>[^"'\\\n]*)(?P=q3)\s+in\s+(?P<list>fired|unavailable)\b
+    | (?P<q3>["'])(?P<member>[^"'\\\n]*)(?P=q3)\s+in\s+(?P<list>fired|unavailable|partial)\b
     | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | //[^\n]*
     | (?P<name>[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)
     | (?P<operator>&(?!&)(?<!&&) | \|(?!\|)(?<!\|\|))

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+PARTIAL = "partial: "
+"""How the reason of a fact begins that was known in part."""
+
 
 class Decision(StrEnum):
     ACCEPT = "accept"
@@ -68,10 +71,10 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
     decision    accept, review or reject
     quality     0-100, 100 best; a score, not a probability
-    confidence  0-100, share of the expected facts that were available
+    confidence  0-100, share of the expected facts that were available in whole
     score       sum of log-odds in millis, prior included
     decided_by  what settled it: "threshold review_below 50", "decisive form.honeypot", "allow list office", "deny list …", "undecided: …"
-    unavailable facts that could not be had, as (fact, reason)
+    unavailable facts that could not be had, as (fact, reason); those known in part with "partial: " before the reason
     nearest     the smallest change that would have altered the decision, in words
     """
 

@@ -1,7 +1,7 @@
 """The words a composite's condition may use, each with its type, its meaning and how it is read from an observation.
 
 A fact that does not apply or could not be had reads as "", 0, false or an empty list, so that a condition never fails for want of it; whether
-it could be had is asked with `"network" in unavailable`.
+it could be had is asked with `"network" in unavailable`. A fact that is known in part reads as what is known of it, and stands in `partial`.
 """
 
 from __future__ import annotations
@@ -134,6 +134,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("headers.complete", "bool", "are all request headers known", lambda o: o.request.complete),
     Variable("headers.ordered", "bool", "is their order as the client sent it", lambda o: o.request.ordered),
     Variable("unavailable", "list(string)", f"facts that could not be had, of {', '.join(FACTS)}", unavailable),
+    Variable(
+        "partial",
+        "list(string)",
+        "facts that know less than they should (the shared state was away): velocity, session, click, token, duplicate; a condition that asks "
+        'for what is *not* there needs `!("session" in partial)` beside it',
+        lambda o: [name for name, _ in o.partial],
+    ),
 )
 
 FUNCTIONS = (

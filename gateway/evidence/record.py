@@ -65,7 +65,8 @@ class SignalRecord(msgspec.Struct, frozen=True, gc=False):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """The observation without kind, site and time (they stand in the record itself) and without personal values.
     `client` and `lead` are set only where
-    they were unavailable when the request was judged."""
+    they were unavailable when the request was judged; `partial` only where a fact was known in part, so that all other records have the bytes
+    they always had."""
 
     page: Page
     network: Network | Unavailable
@@ -77,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     lead: Unavailable | None = None
     token: RenderToken | Unavailable | None = None
     duplicate: Duplicate | Unavailable | None = None
+    partial: tuple[tuple[str, str], ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class NetworkGroup(msgspec.Struct, frozen=True, gc=False):
@@ -181,6 +183,7 @@ def build(
         lead=lead if isinstance(lead, Unavailable) else None,
         token=obs.token,
         duplicate=obs.duplicate,
+        partial=obs.partial or msgspec.UNSET,
     )
     found = tuple([SignalRecord(s.id, s.evidence, round(s.strength * 1000)) for s in signals])
     parts = (
@@ -309,6 +312,7 @@ def observation_of(record: Record, personal: Mapping[str, Personal]) -> Observat
         lead=lead,
         token=facts.token,
         duplicate=facts.duplicate,
+        partial=facts.partial or (),
     )
 
 

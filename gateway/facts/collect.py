@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
@@ -22,7 +22,7 @@ from detectors.observation import (
     Velocity,
 )
 from gateway.facts.arrival import Arrival
-from gateway.stores.hot import Hit, HotState, Look, Operation, Result, Seal, Sealed
+from gateway.stores.hot import Answers, Hit, HotState, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
 
 DAY_S = 86_400
@@ -31,8 +31,9 @@ LEAD_TTL_S = 30 * DAY_S
 TOKEN_TTL_S = 3 * DAY_S
 SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
+_FACTS = {"session": "session", "click": "click", "token": "token", "body": "duplicate", "contact": "duplicate"}
+"""Which fact an operation belongs to, by the first word of its mark; those without a mark count velocity."""
 _SESSION_MARKS = {kind: f"session-{kind}" for kind in Kind}  # landings first
-
 
 ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
 
@@ -94,7 +95,9 @@ class Collector:
             network = Unavailable(client.reason)
             address = prefix = ""
         plan = _Plan(self, arrival, network, address, prefix)
-        results = (await self._hot.observe(plan.ops, arrival.at, dry=dry)).results
+        answers = await self._hot.observe(plan.ops, arrival.at, dry=dry)
+        results = answers.results
+        partial = plan.partial(answers) if answers.partial else ()
         reverse: ReverseName | Unavailable | None = None
         if isinstance(network, Network) and isinstance(client, Client):
             agent = arrival.request.header("user-agent") or ""
@@ -115,6 +118,7 @@ class Collector:
             arrival.lead,
             plan.token(results),
             plan.duplicate(results),
+            partial,
         )
 
 
@@ -129,6 +133,7 @@ class _Plan:
         "_first_use",
         "_marks",
         "_network_mark",
+        "_partial",
         "_session_id",
         "ops",
     )
@@ -147,6 +152,7 @@ class _Plan:
         dimensions: list[str] = []
         self.ops, self._dimensions = ops, dimensions
         self._marks: dict[str, int] = {}
+        self._partial: Mapping[int, str] = {}
         network_mark = b""
         if address:
             address_hash, prefix_hash = stable(address), stable(prefix)
@@ -209,6 +215,21 @@ class _Plan:
         day = arrival.at // (DAY_S * 1_000_000)
         return hashes._hash(f"derived\n{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
 
+    def partial(self, answers: Answers) -> tuple[tuple[str, str], ...]:
+        """Which facts know less than they should, each with the first reason. Called before the facts are read: they then say of nothing that it
+        is here for the first time."""
+        self._partial = answers.partial
+        names = {place: _FACTS[mark.partition("-")[0]] for mark, place in self._marks.items()}
+        found: dict[str, str] = {}
+        for place in sorted(answers.partial):
+            if not isinstance(answers.results[place], Unavailable):  # else the whole fact is
+                found.setdefault(names.get(place, "velocity"), answers.partial[place])
+        return tuple(found.items())
+
+    def _seen(self, name: str, count: int) -> int:
+        """`count`, or 0 where nothing is known of earlier ones and there may have been some."""
+        return 0 if count <= 1 and self._marks.get(name) in self._partial else count
+
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
         counts: dict[str, Counts] = {}
         for dimension, found in zip(self._dimensions, results, strict=False):
@@ -254,7 +275,8 @@ class _Plan:
             return seal if isinstance(seal, Unavailable) else None
         length = click.length
         if seal is None or seal.count <= 1:
-            return Click(click.platform, click.parameter, self._click_id, length, values=click.values)
+            seen = self._seen("click", 1)
+            return Click(click.platform, click.parameter, self._click_id, length, seen, values=click.values)
         same_network = seal.value[:8] == self._network_mark if self._network_mark else None
         return Click(
             click.platform,
@@ -276,7 +298,7 @@ class _Plan:
         if isinstance(seal, Unavailable):
             return seal
         if seal is None or seal.count <= 1:
-            return RenderToken(token.state, token.age_ms, 1 if seal else 0)
+            return RenderToken(token.state, token.age_ms, self._seen("token", 1) if seal else 0)
         first, mine = seal.value, self._first_use
         return RenderToken(
             token.state,
@@ -292,13 +314,17 @@ class _Plan:
         if body is None or isinstance(body, Unavailable):
             return body
         seen, first_at = 1, self._arrival.at
+        unsure = False
         for place in range(len(self._arrival.contacts)):
             contact = self._sealed(f"contact-{place}", results)
             if isinstance(contact, Unavailable):
                 return contact
             if contact:
                 seen, first_at = max(seen, contact.count), min(first_at, contact.first_at)
-        return Duplicate(body.count, seen, _seconds(self._arrival.at - first_at) // DAY_S)
+                unsure = unsure or self._seen(f"contact-{place}", contact.count) == 0
+        if unsure and seen <= 1:
+            seen = 0
+        return Duplicate(self._seen("body", body.count), seen, _seconds(self._arrival.at - first_at) // DAY_S)
 
 
 def _same(first: bytes, mine: bytes) -> bool | None:

@@ -19,7 +19,12 @@ def ref() -> Reference:
     return Reference.builtin()
 
 
-def found(ref: Reference, click: Click | Unavailable | None, target: str = f"/offer?gclid={GCLID}") -> list[Signal]:
+def found(
+    ref: Reference,
+    click: Click | Unavailable | None,
+    target: str = f"/offer?gclid={GCLID}",
+    partial: tuple[tuple[str, str], ...] = (),
+) -> list[Signal]:
     obs = Observation(
         Kind.LANDING,
         "acme",
@@ -30,6 +35,7 @@ def found(ref: Reference, click: Click | Unavailable | None, target: str = f"/of
         network=GONE,
         velocity=GONE,
         click=click,
+        partial=partial,
     )
     return list(detect(obs, ref))
 
@@ -146,3 +152,29 @@ def test_several_values(ref: Reference) -> None:
 
 def test_silent_where_it_cannot_know(ref: Reference) -> None:
     assert found(ref, None) == found(ref, GONE) == []
+
+
+HALF = (("click", "redis: no answer; counted in this process only"),)
+
+
+@pytest.mark.parametrize(
+    "click",
+    [google(2, 600, False, False), google(9, 5 * DAY, False, False), google(2, 3 * DAY, False, True)],
+)
+def test_who_may_be_the_first_visitor_is_not_said_to_come_from_elsewhere(ref: Reference, click: Click) -> None:
+    assert [signal.id for signal in found(ref, click)] == ["click.replayed"]
+    assert found(ref, click, partial=HALF) == []
+
+
+def test_what_is_known_of_a_click_id_in_part_is_said_and_no_more(ref: Reference) -> None:
+    assert found(ref, google(0), partial=HALF) == []
+    assert found(ref, google(3, 240, True, True), partial=HALF) == [
+        Signal("click.repeated", ("3", "at least 4 minutes"))
+    ]
+    flood = found(ref, google(500, 240, False, False), partial=HALF)
+    assert flood == [Signal("click.flood", ("500", "at least 4 minutes"))]
+
+
+def test_another_fact_that_is_partial_changes_nothing(ref: Reference) -> None:
+    other = (("session", "redis: no answer"),)
+    assert [s.id for s in found(ref, google(2, 600, False, False), partial=other)] == ["click.replayed"]

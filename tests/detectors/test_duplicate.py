@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.duplicate import detect
+from detectors.duplicate import CLICKS, detect
 from detectors.observation import Client, Duplicate, Kind, Observation, Page, RenderToken, Request, Unavailable
 from detectors.reference import Reference
 from detectors.signal import Signal
@@ -17,7 +17,12 @@ def ref() -> Reference:
     return Reference.builtin()
 
 
-def found(ref: Reference, seen: Duplicate | Unavailable | None, token: RenderToken | None = None) -> list[Signal]:
+def found(
+    ref: Reference,
+    seen: Duplicate | Unavailable | None,
+    token: RenderToken | Unavailable | None = None,
+    partial: tuple[str, ...] = (),
+) -> list[Signal]:
     obs = Observation(
         Kind.SUBMISSION,
         "acme",
@@ -29,6 +34,7 @@ def found(ref: Reference, seen: Duplicate | Unavailable | None, token: RenderTok
         velocity=GONE,
         token=token,
         duplicate=seen,
+        partial=tuple((fact, "redis: no answer") for fact in partial),
     )
     return list(detect(obs, ref))
 
@@ -56,3 +62,20 @@ def test_a_double_click_is_left_to_the_token(ref: Reference) -> None:
 def test_the_same_content_in_a_new_rendering_is_a_duplicate(ref: Reference) -> None:
     token = RenderToken("valid", 9_000, uses=1)
     assert found(ref, Duplicate(2, 2), token) == [Signal("lead.duplicate", ("2",), 0.4)]
+
+
+@pytest.mark.parametrize(("token", "partial"), [(RenderToken("valid", 9_000, uses=0), ("token",)), (GONE, ())])
+def test_where_the_token_cannot_tell_double_clicks_a_few_are_taken_for_them(
+    ref: Reference, token: RenderToken | Unavailable, partial: tuple[str, ...]
+) -> None:
+    assert found(ref, Duplicate(CLICKS, CLICKS), token, partial) == []
+    assert found(ref, Duplicate(CLICKS + 1, CLICKS + 1), token, partial) == [
+        Signal("lead.duplicate", (str(CLICKS + 1),), 0.4)
+    ]
+
+
+def test_what_was_seen_of_a_lead_holds_where_more_is_unknown(ref: Reference) -> None:
+    token = RenderToken("valid", 9_000, uses=1)
+    assert found(ref, Duplicate(5, 5), token, ("duplicate",)) == [Signal("lead.duplicate", ("5",), 1.0)]
+    assert found(ref, Duplicate(0, 4, 1), token, ("duplicate",)) == [Signal("lead.known_contact", ("4", "1"))]
+    assert found(ref, Duplicate(0, 0), token, ("duplicate",)) == []

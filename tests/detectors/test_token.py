@@ -23,9 +23,10 @@ def found(
     token: RenderToken | Unavailable | None,
     *,
     session: Session | Unavailable = COOKIE,
-    duplicate: Duplicate | None = None,
+    duplicate: Duplicate | Unavailable | None = None,
     kind: Kind = Kind.SUBMISSION,
     min_seconds: float = 3,
+    partial: tuple[str, ...] = (),
 ) -> list[Signal]:
     obs = Observation(
         kind,
@@ -39,6 +40,7 @@ def found(
         session=session,
         token=token,
         duplicate=duplicate,
+        partial=tuple((fact, "redis: no answer") for fact in partial),
     )
     return list(detect(obs, ref.with_form(FormSettings(min_seconds=min_seconds))))
 
@@ -119,3 +121,21 @@ def test_the_same_contact_on_the_way_from_wifi_to_the_phone_network(ref: Referen
 def test_silent_where_it_cannot_know(ref: Reference) -> None:
     assert found(ref, None) == found(ref, GONE) == []
     assert found(ref, RenderToken("missing"), kind=Kind.LANDING) == []
+
+
+@pytest.mark.parametrize("partial", ["token", "duplicate"])
+def test_nobody_is_accused_of_a_shared_token_by_what_is_not_known(ref: Reference, partial: str) -> None:
+    """The first use that is known may not be the first; and a contact who has written before may only seem new."""
+    assert found(ref, SHARED, partial=(partial,)) == [Signal("token.reused", ("7",))]
+    assert found(ref, SHARED, partial=("velocity", "session")) == [Signal("token.shared", ("7",))]
+
+
+def test_a_contact_who_cannot_be_looked_up_may_have_written_before(ref: Reference) -> None:
+    assert found(ref, SHARED, duplicate=GONE) == [Signal("token.reused", ("7",))]
+
+
+def test_what_was_seen_of_a_token_holds_where_more_is_unknown(ref: Reference) -> None:
+    token = RenderToken("valid", 9_000, uses=2, same_body=True, same_session=True, same_network=True)
+    assert found(ref, token, partial=("token",)) == [Signal("lead.duplicate_submit", ("2",))]
+    assert found(ref, RenderToken("valid", 9_000, uses=0), partial=("token",)) == []
+    assert found(ref, RenderToken("forged"), partial=("token",)) == [Signal("token.forged")]

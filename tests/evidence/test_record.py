@@ -92,6 +92,7 @@ class Shapes:
             st.none(), gone, st.builds(RenderToken, hard_text, st.integers(-1, 10**9), small, flag, flag, flag)
         ),
         duplicate=st.one_of(st.none(), gone, st.builds(Duplicate, small, small, small)),
+        partial=pairs,
     )
     reasons = st.builds(
         Reason, hard_text, hard_text, hard_text, texts, small, st.integers(-9999, 9999), small, hard_text
@@ -258,3 +259,14 @@ def test_no_two_records_share_a_salt_and_a_forked_process_draws_its_own():
     assert os.read(reading, 16) not in [*drawn, *salts.three()]
     os.close(reading)
     os.close(writing)
+
+
+def test_facts_known_in_part_are_kept_and_a_record_without_them_has_the_bytes_it_always_had(
+    make_entry, make_observation
+):
+    assert b"partial" not in stored(make_entry())[0]
+    obs = make_observation(partial=(("velocity", "redis: no answer within 10 ms; counted in this process only"),))
+    entry = make_entry(obs=obs)
+    body, _ = stored(entry)
+    assert json.loads(body)["facts"]["partial"] == [list(pair) for pair in obs.partial]
+    assert observation_of(decode(body), by_group(entry)) == obs

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from detectors.observation import Client, Kind, Lead, Page, Request, ReverseName, Session, Unavailable, Velocity
+from detectors.observation import (
+    Click,
+    Client,
+    Duplicate,
+    Kind,
+    Lead,
+    Page,
+    RenderToken,
+    Request,
+    ReverseName,
+    Session,
+    Unavailable,
+    Velocity,
+)
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector, browser_of, places
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 from gateway.model import new_id
+from gateway.stores.hot import Answers, HotState, Operation
 from gateway.stores.memory import MemoryState
 from geoip.network import Network
 
@@ -42,7 +57,12 @@ def arrival(**changes: Any) -> Arrival:
 class Facts:
     """A collector on a state of its own, with a network of AS 64500 and a name service that is counted."""
 
-    def __init__(self, wants_reverse: bool = False, network: Network | Unavailable | None = None) -> None:
+    def __init__(
+        self,
+        wants_reverse: bool = False,
+        network: Network | Unavailable | None = None,
+        hot: HotState | None = None,
+    ) -> None:
         self.asked: list[str] = []
 
         async def reverse(address: str) -> ReverseName:
@@ -50,7 +70,8 @@ class Facts:
             return ReverseName("crawl.example", True)
 
         found = Network(64500, "Example ISP", "GB") if network is None else network
-        self.gather = Collector(b"k" * 32, MemoryState(), lambda _: found, reverse, lambda *_: wants_reverse).gather
+        hot = MemoryState() if hot is None else hot
+        self.gather = Collector(b"k" * 32, hot, lambda _: found, reverse, lambda *_: wants_reverse).gather
 
 
 def counts(velocity: Velocity | Unavailable) -> dict[str, tuple[int, int]]:
@@ -224,3 +245,136 @@ def test_a_browser_is_known_by_agent_language_and_platform_not_by_header_order()
         "POST", "/x", (("sec-ch-ua-platform", "Linux"), ("accept-language", "de"), ("user-agent", "a"), ("Origin", "o"))
     )
     assert browser_of(one) == browser_of(other) != browser_of(Request("GET", "/", (("User-Agent", "a"),)))
+
+
+REASON = "redis: no answer within 10 ms; counted in this process only"
+
+
+class Half(MemoryState):
+    """A state that answers from what it has, and says of the operations that `touches` picks that they may know too little."""
+
+    def __init__(self, touches: Callable[[Operation], bool] = lambda _: True, why: str = REASON) -> None:
+        super().__init__()
+        self.touches, self.why, self.away = touches, why, False
+
+    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
+        results = list((await super().observe(ops, now, dry=dry)).results)
+        places = [place for place, op in enumerate(ops) if self.touches(op)]
+        for place in places if self.away else ():
+            results[place] = Unavailable(self.why)
+        return Answers(results, {place: f"{self.why} ({ops[place].key[:1].decode()})" for place in places})
+
+
+def of(letters: bytes) -> Callable[[Operation], bool]:
+    """Operations by the letter of their key: a address, s session, c click; S, C, T, B, K seals of session, click, token, body, contact."""
+    return lambda op: op.key[:1] in letters
+
+
+CLICK = FoundClick("google", "gclid", "Cj0KCQ-example", 1, 14)
+CONTACTS = (("email", "ada@example.com"), ("phone", "+441632960961"))
+
+
+@pytest.mark.parametrize(
+    ("letters", "facts"),
+    [
+        (b"n", {"velocity": "n"}),
+        (b"cs", {"velocity": "s"}),  # the first reason
+        (b"S", {"session": "S"}),
+        (b"C", {"click": "C"}),
+        (b"SCa", {"velocity": "a", "session": "S", "click": "C"}),
+    ],
+)
+async def test_which_facts_of_a_landing_are_known_in_part(letters: bytes, facts: dict[str, str]) -> None:
+    found = await Facts(hot=Half(of(letters))).gather(arrival(click=CLICK))
+    assert found.partial == tuple((fact, f"{REASON} ({letter})") for fact, letter in facts.items())
+    assert isinstance(found.velocity, Velocity) and isinstance(found.session, Session)
+
+
+@pytest.mark.parametrize(
+    ("letters", "facts"),
+    [
+        (b"k", {"velocity": "k"}),
+        (b"T", {"token": "T"}),
+        (b"K", {"duplicate": "K"}),
+        (b"BK", {"duplicate": "B"}),
+        (b"STB", {"session": "S", "token": "T", "duplicate": "B"}),
+    ],
+)
+async def test_which_facts_of_a_submission_are_known_in_part(letters: bytes, facts: dict[str, str]) -> None:
+    found = await Facts(hot=Half(of(letters))).gather(submission(contacts=CONTACTS))
+    assert found.partial == tuple((fact, f"{REASON} ({letter})") for fact, letter in facts.items())
+
+
+async def test_where_all_is_well_nothing_is_partial() -> None:
+    assert (await Facts().gather(submission(contacts=CONTACTS, click=CLICK))).partial == ()
+
+
+async def test_a_fact_that_cannot_be_had_at_all_is_not_called_partial() -> None:
+    state = Half(of(b"S"))
+    state.away = True
+    found = await Facts(hot=state).gather(arrival(click=CLICK))
+    assert found.session == Unavailable(REASON)
+    assert found.partial == ()
+
+
+async def test_nothing_is_said_to_be_here_for_the_first_time_where_that_is_not_known() -> None:
+    facts = Facts(hot=Half())
+    landing = (await facts.gather(arrival(click=CLICK))).click
+    lead = await facts.gather(submission(contacts=CONTACTS))
+    assert isinstance(landing, Click) and landing.seen == 0
+    assert isinstance(lead.token, RenderToken) and (lead.token.uses, lead.token.age_ms) == (0, 8000)
+    assert lead.duplicate == Duplicate(0, 0, 0)
+
+
+async def test_what_was_seen_is_said_where_there_may_have_been_more() -> None:
+    facts = Facts(hot=Half())
+    await facts.gather(arrival(click=CLICK))
+    await facts.gather(submission(contacts=CONTACTS))
+    landing = (await facts.gather(arrival(click=CLICK, at=START + 5 * SECOND))).click
+    lead = await facts.gather(submission(contacts=CONTACTS, at=START + 5 * SECOND))
+    assert isinstance(landing, Click) and (landing.seen, landing.first_seen_s) == (2, 5)
+    assert isinstance(lead.token, RenderToken) and (lead.token.uses, lead.token.same_body) == (2, True)
+    assert lead.duplicate == Duplicate(2, 2, 0)
+    assert counts(lead.velocity)["address/60"] == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("letters", "duplicate"), [(b"B", Duplicate(0, 1, 0)), (b"K", Duplicate(1, 0, 0)), (b"T", Duplicate(1, 1, 0))]
+)
+async def test_what_is_known_in_whole_is_said_in_whole(letters: bytes, duplicate: Duplicate) -> None:
+    found = await Facts(hot=Half(of(letters))).gather(submission(contacts=CONTACTS))
+    assert found.duplicate == duplicate
+
+
+async def test_times_from_another_clock_never_lie_in_the_future() -> None:
+    """A shared state translates its times to the caller's clock, and may be off by what the answer took."""
+
+    class Ahead(MemoryState):
+        async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
+            return await super().observe(ops, now + 2 * SECOND, dry=dry)
+
+    facts = Facts(hot=Ahead())
+    await facts.gather(arrival(click=CLICK))
+    await facts.gather(submission(contacts=CONTACTS))
+    landing = await facts.gather(arrival(click=CLICK, at=START + SECOND))
+    lead = await facts.gather(submission(contacts=CONTACTS, at=START + SECOND))
+    assert isinstance(landing.click, Click) and landing.click.first_seen_s == 0
+    assert isinstance(landing.session, Session) and landing.session.age_s == 0
+    assert isinstance(lead.duplicate, Duplicate) and lead.duplicate.contact_days == 0
+
+
+async def test_the_day_of_a_derived_session_is_that_of_the_arrival_whatever_the_state_s_clock_says() -> None:
+    day = 86_400 * SECOND
+    last, first = START // day * day + day - 1, START // day * day + day
+
+    class Behind(MemoryState):
+        async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
+            return await super().observe(ops, now - 3600 * SECOND, dry=dry)
+
+    found = [
+        (await Facts(hot=state).gather(arrival(at=at))).session
+        for state in (MemoryState(), Behind())
+        for at in (last, first)
+    ]
+    ids = [session.id for session in found if isinstance(session, Session)]
+    assert ids[:2] == ids[2:] and ids[0] != ids[1]

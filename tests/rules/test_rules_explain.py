@@ -162,3 +162,19 @@ def test_every_fact_has_a_name_for_people() -> None:
 def test_a_network_without_a_name(rules: Ruleset, landing: Make) -> None:
     told = explain(judge(rules, landing()), Kind.LANDING, network=Network())
     assert section(told, "network") == ("an unknown organisation",)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (
+            "redis: no answer within 10 ms; counted in this process only",
+            "how often this visitor came: partial, counted in this process only (redis: no answer within 10 ms)",
+        ),
+        ("redis: another server took over", "how often this visitor came: partial (redis: another server took over)"),
+    ],
+)
+def test_what_was_known_in_part_is_said_in_words(rules: Ruleset, landing: Make, why: str, said: str) -> None:
+    told = explain(judge(rules, landing(partial=(("velocity", why),))), Kind.LANDING)
+    assert section(told, "unchecked") == (said,)
+    assert "Confidence 80 of 100: the share of expected facts that could be had" in section(told, "decided")

@@ -7,7 +7,7 @@ import pytest
 
 from detectors.observation import Click, Count, Observation, RenderToken, Unavailable, Velocity
 from geoip.network import Network
-from rules.expression import EvaluationError, Expression
+from rules.expression import EvaluationError, Expression, ExpressionError
 from rules.vocabulary import FACTS, VARIABLES, network_kind
 
 Make = Callable[..., Observation]
@@ -142,3 +142,12 @@ def test_a_condition_knows_which_signals_can_move_it(text: str, mentions: set[st
     assert expression.mentions == mentions
     assert expression.unmoved_by({"other.signal"}) is (mentions is not None)
     assert not mentions or not expression.unmoved_by(mentions)
+
+
+def test_facts_known_in_part_are_named_and_read_as_what_is_known(landing: Make) -> None:
+    obs = landing(partial=(("velocity", "redis: no answer"), ("session", "redis: no answer")))
+    assert holds('partial == ["velocity", "session"] && unavailable.size() == 0', obs)
+    assert holds('"session" in partial && !("click" in partial) && session.landings == 1', obs)
+    assert holds("partial.size() == 0", landing())
+    with pytest.raises(ExpressionError, match="velocty is no known fact"):
+        Expression('"velocty" in partial', KNOWN)

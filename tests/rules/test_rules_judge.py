@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.observation import Client, Observation, Request, Unavailable
+from detectors.observation import Click, Client, Duplicate, Observation, RenderToken, Request, Unavailable
 from detectors.signal import Signal
 from geoip.network import Network
 from rules.lists import ListHit
@@ -275,3 +275,40 @@ def test_judging_is_deterministic_and_leaves_no_personal_value(rules: Ruleset, s
     assert first == second
     assert "203.0.113.99" not in repr(first)
     assert "a@b.example" not in repr(first)
+
+
+REASON = "redis: no answer within 10 ms; counted in this process only"
+
+
+def test_a_fact_known_in_part_counts_as_missing_and_the_verdict_says_so(rules: Ruleset, landing: Make) -> None:
+    verdict = judge(rules, landing(partial=(("velocity", REASON), ("session", REASON))))
+    assert verdict.unavailable == (("velocity", f"partial: {REASON}"), ("session", f"partial: {REASON}"))
+    assert verdict.confidence == 60  # 3 of client, request, network, velocity, session
+    assert (verdict.decision, verdict.ivt) == (Decision.ACCEPT, Ivt.VALID)
+
+
+def test_a_fact_is_missing_once(rules: Ruleset, landing: Make) -> None:
+    verdict = judge(rules, landing(velocity=GONE, partial=(("velocity", REASON), ("session", REASON))))
+    assert verdict.unavailable == (("velocity", "not told"), ("session", f"partial: {REASON}"))
+    assert verdict.confidence == 60
+
+
+def test_what_a_partial_fact_shows_still_counts(rules: Ruleset, landing: Make) -> None:
+    partial = landing(partial=(("velocity", REASON),))
+    signals = (TOR, DISPOSABLE, FAST, Signal("velocity.address"))
+    known, half = judge(rules, landing(), *signals), judge(rules, partial, *signals)
+    assert (half.decision, half.score, half.reasons) == (known.decision, known.score, known.reasons)
+
+
+def test_no_shared_state_alone_leaves_nothing_undecided(rules: Ruleset, landing: Make, submission: Make) -> None:
+    """Where all of it is gone, half of what is expected is still known: the address, the headers, the network, the form."""
+    gone = tuple((fact, REASON) for fact in ("velocity", "session", "click", "token", "duplicate"))
+    click, token = Click("google", "gclid", "d", 20, 0), RenderToken("valid", 9_000, 0)
+    for obs in (
+        landing(click=click, partial=gone[:3]),
+        submission(token=token, duplicate=Duplicate(0, 0), partial=(*gone[:2], *gone[3:])),
+        submission(token=token, duplicate=Duplicate(0, 0), click=click, partial=(*gone[:2], *gone[3:])),
+    ):
+        verdict = judge(rules, obs)
+        assert 50 <= verdict.confidence < 60
+        assert (verdict.decision, verdict.ivt) == (Decision.ACCEPT, Ivt.VALID)

@@ -158,6 +158,13 @@ CASES = [
     ),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
+    (
+        "post-without-page",
+        "submission",
+        ("token.missing", "network.hosting"),
+        {"session": Session("derived", "ab", 0, 0, 1), "partial": (("session", "redis: no answer"),)},
+        False,
+    ),
 ]
 
 
