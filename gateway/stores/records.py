@@ -238,6 +238,11 @@ class Store(Protocol):
 
     async def generation(self, digest: str) -> bytes | None: ...
 
+    async def take_turn(self, name: str, now: int, every: int) -> bool:
+        """True for one caller in `every` microseconds: work that only one of many gateways may do, such as mail to the
+        reviewer. Raises StoreUnavailable.
+        """
+
     async def enqueue_release(self, lead_id: str, by: str) -> None:
         """Ask for a held, rejected or refused lead to be sent (it is `held` meanwhile). Asking twice is one job.
         Raises UnknownLead, IllegalTransition, StoreUnavailable.

@@ -19,21 +19,16 @@ from gateway.model import LeadState, now_us
 from gateway.stores import sqlite_outbox as outbox
 from gateway.stores import sqlite_reads as reads
 from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable
+from gateway.stores.group_commit import Bounds
 from gateway.stores.keys import SEAL, KeyRing
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
+from gateway.stores.operations import EventEntry, LeadRow, Pieces, Settle, Unjournaled, make_event
 from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
 from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer, even
-from gateway.stores.sqlite_commit import (
-    EventEntry,
-    LeadRow,
-    Pieces,
-    Settle,
-    Transaction,
-    Unjournaled,
-)
-from gateway.stores.sqlite_recovery import check_end, check_keys, make_event, note_keys, recover
+from gateway.stores.sqlite_commit import Transaction
+from gateway.stores.sqlite_recovery import check_end, check_keys, note_keys, recover
 from gateway.stores.sqlite_schema import connect, connect_reading, explained, lock
-from gateway.stores.sqlite_writer import Bounds, Writer
+from gateway.stores.sqlite_writer import Writer
 
 OPERATOR = "operator"
 """Writer of the command line: may write beside a running gateway, and so takes no lock and does no recovery."""
@@ -224,6 +219,9 @@ class SqliteStore:
     async def put_generation(self, digest: str, content: bytes) -> None:
         await self._writer.do(partial(_put_generation, digest=digest, content=content, at=self._clock()))
 
+    async def take_turn(self, name: str, now: int, every: int) -> bool:
+        return bool(await self._writer.do(partial(_take_turn, name=name, now=now, every=every)))
+
     async def enqueue_release(self, lead_id: str, by: str) -> None:
         await self._writer.do(outbox.enqueue(lead_id, by, self._clock(), self._event))
 
@@ -341,3 +339,13 @@ def _put_generation(transaction: Transaction, digest: str, content: bytes, at: i
     transaction.connection.execute(
         "INSERT INTO generations (digest, at, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (digest, at, content)
     )
+
+
+def _take_turn(transaction: Transaction, name: str, now: int, every: int) -> bool:
+    """A time that lies ahead counts for nothing: somebody's clock was wrong."""
+    cursor = transaction.connection.execute(
+        "INSERT INTO turns (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = excluded.at "
+        "WHERE turns.at <= ?2 - ?3 OR turns.at > ?2 + ?3",
+        (name, now, every),
+    )
+    return cursor.rowcount > 0

@@ -5,82 +5,38 @@ hands the interpreter over to the loop and waits to get it back.
 
 from __future__ import annotations
 
-import hmac
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 
 import msgspec
 
 from gateway.model import LeadState
 from gateway.stores.canonical import chained
-from gateway.stores.errors import IllegalTransition, StoreError, StoreUnavailable, UnknownLead
-from gateway.stores.keys import HASH, Key, KeyRing
-from gateway.stores.leads import TRANSITIONS, NewLead
+from gateway.stores.errors import StoreError, StoreUnavailable
+from gateway.stores.keys import KeyRing
+from gateway.stores.operations import (
+    Change,
+    Duplicate,
+    EventEntry,
+    Item,
+    LeadRow,
+    Outcome,
+    Pieces,
+    Settle,
+    Unjournaled,
+    blind_key,
+    check_transition,
+    token,
+)
 from gateway.stores.records import FIRST_PREV, PERSONAL_GROUPS, Entry
 
 _SIZES = (256, 64, 16, 4, 1)
-TOKEN_BYTES = 16
-
-
-class EventEntry(msgspec.Struct, frozen=True, gc=False):
-    """An event ready to be chained."""
-
-    id: str
-    parts: tuple[bytes, ...]
-    record: str
-    at: int
-    event: str
-
-
-class LeadRow(msgspec.Struct, frozen=True, gc=False):
-    """A sealed lead. pieces: (number, sealed bytes) that are not stored yet."""
-
-    lead: NewLead
-    key_id: str
-    salt: bytes
-    head: bytes
-    length: int
-    chunks: int
-    pieces: tuple[tuple[int, bytes], ...]
-
-
-class Pieces(msgspec.Struct, frozen=True, gc=False):
-    """Pieces of a long body that is still arriving."""
-
-    lead_id: str
-    pieces: tuple[tuple[int, bytes], ...]
-
-
-class Unjournaled(msgspec.Struct, frozen=True, gc=False):
-    lead_id: str
-
-
-class Settle(msgspec.Struct, frozen=True, gc=False):
-    """A change of a lead's state and the event that tells of it."""
-
-    lead_id: str
-    state: LeadState
-    note: str
-    at: int
-    event: EventEntry
-
 
 Call = Callable[["Transaction"], object]
 """Any other change; raises StoreError before it has written anything where it cannot be made."""
 
-Operation = LeadRow | Pieces | Unjournaled | Settle | Call
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of an operation: its value, or why it could not be made (nothing of it was written then)."""
-
-    value: object = None
-    error: StoreError | None = None
-
-
-class Duplicate(Exception):
-    """An id is there already: the batch is to be tried again, with a look at which."""
+Operation = Change | Call
 
 
 def insert(connection: sqlite3.Connection, table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -96,24 +52,19 @@ def insert(connection: sqlite3.Connection, table: str, columns: str, rows: Seque
             start += size
 
 
-def blind_token(key: Key, term: str) -> bytes:
-    """The keyed hash by which a personal value can be looked up."""
-    return hmac.digest(key.derive("blind"), term.encode("utf-8", "replace"), "sha256")[:TOKEN_BYTES]
-
-
 class Transaction:
     """One open transaction (BEGIN IMMEDIATE done). `entry` collects what goes into the chain; `finish` writes it."""
 
-    def __init__(self, connection: sqlite3.Connection, writer: str, blind_key: bytes) -> None:
+    def __init__(self, connection: sqlite3.Connection, writer: str, key: bytes) -> None:
         self.connection = connection
         self._writer = writer
-        self._blind_key = blind_key
-        self._entries: list[Entry | EventEntry] = []
+        self._blind_key = key
+        self._entries: list[Item] = []
 
-    def entry(self, entry: Entry | EventEntry) -> None:
+    def entry(self, entry: Item) -> None:
         self._entries.append(entry)
 
-    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def apply(self, operations: Sequence[Operation | None]) -> list[Outcome]:
         """Carry out operations in order; one outcome each."""
         outcomes: list[Outcome] = []
         for kind, group in groupby(operations, type):
@@ -126,7 +77,7 @@ class Transaction:
                 outcomes += [self._other(item) for item in batch]
         return outcomes
 
-    def _other(self, item: Operation) -> Outcome:
+    def _other(self, item: Operation | None) -> Outcome:
         if isinstance(item, Pieces):
             self._pieces([(item.lead_id, number, data) for number, data in item.pieces])
             return Outcome()
@@ -138,6 +89,8 @@ class Transaction:
             return Outcome()
         if isinstance(item, LeadRow | Settle):
             raise TypeError("handled in groups")
+        if item is None:  # somebody only waits for what was queued before
+            return Outcome()
         try:
             return Outcome(item(self))
         except StoreError as error:
@@ -210,14 +163,14 @@ class Transaction:
         if error is not None:
             raise error
 
-    def finish(self, entries: Sequence[Entry | EventEntry], *, look: bool) -> int:
+    def finish(self, entries: Sequence[Item], *, look: bool) -> int:
         """Write the chain: what operations collected, then `entries`. With `look`, records that are there already are
         left out, else they raise
         Duplicate. Gives the number of entries written."""
-        todo: list[Entry | EventEntry] = [*self._entries, *entries]
+        todo: list[Item] = [*self._entries, *entries]
         if look:
             there = self._which("entries", [item.id for item in todo])
-            fresh: dict[str, Entry | EventEntry] = {}
+            fresh: dict[str, Item] = {}
             for item in todo:
                 if item.id not in there:
                     fresh.setdefault(item.id, item)
@@ -237,8 +190,8 @@ class Transaction:
             raise Duplicate from error
         return len(todo)
 
-    def _write(self, todo: list[Entry | EventEntry], n: int, seq: int, prev: str) -> None:
-        writer, blind_key = self._writer, self._blind_key
+    def _write(self, todo: list[Item], n: int, seq: int, prev: str) -> None:
+        writer, key = self._writer, self._blind_key
         rows: list[tuple[object, ...]] = []
         records: list[tuple[object, ...]] = []
         events: list[tuple[object, ...]] = []
@@ -251,10 +204,7 @@ class Transaction:
                 rows.append((n, writer, seq, "record", item.id, prev, body))
                 records.append((n, *msgspec.structs.astuple(item.columns)))
                 for group in item.personal:
-                    tokens = [
-                        hmac.digest(blind_key, term.encode("utf-8", "replace"), "sha256")[:TOKEN_BYTES]
-                        for term in group.terms
-                    ]
+                    tokens = [token(key, term) for term in group.terms]
                     blind += [(token, n) for token in set(tokens)]
                     personal[group.group].append((n, group.salt, b"".join(tokens), group.value))
             else:
@@ -282,16 +232,25 @@ def _lead_columns(row: LeadRow) -> tuple[object, ...]:
     )
 
 
-def check_transition(states: Mapping[str, LeadState], lead_id: str, wanted: LeadState) -> None:
-    """Raises UnknownLead, IllegalTransition."""
-    state = states.get(lead_id)
-    if state is None:
-        raise UnknownLead(lead_id)
-    if wanted != state and wanted not in TRANSITIONS[state]:
-        raise IllegalTransition(lead_id, state.value, wanted.value, tuple(item.value for item in TRANSITIONS[state]))
-
-
 def begin(connection: sqlite3.Connection, writer: str, keys: KeyRing) -> Transaction:
     """Open a transaction that waits for its turn with other processes."""
     connection.execute("BEGIN IMMEDIATE")
-    return Transaction(connection, writer, keys.current(HASH).derive("blind"))
+    return Transaction(connection, writer, blind_key(keys))
+
+
+__all__ = [
+    "RECORD_COLUMNS",
+    "Call",
+    "Duplicate",
+    "EventEntry",
+    "LeadRow",
+    "Operation",
+    "Outcome",
+    "Pieces",
+    "Settle",
+    "Transaction",
+    "Unjournaled",
+    "begin",
+    "check_transition",
+    "insert",
+]

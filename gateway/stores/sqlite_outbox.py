@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from gateway.model import LeadState
 from gateway.stores.errors import IllegalTransition, UnknownLead
 from gateway.stores.leads import ReleaseJob
-from gateway.stores.sqlite_commit import Call, EventEntry, Transaction
+from gateway.stores.operations import EventEntry
+from gateway.stores.sqlite_commit import Call, Transaction
 
 MakeEvent = Callable[[str, str, Mapping[str, object]], EventEntry]
 """(record id, event, data) -> an event, now."""

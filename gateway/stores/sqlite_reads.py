@@ -5,23 +5,16 @@ committed.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import ipaddress
 import sqlite3
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from gateway.model import LeadState
-from gateway.stores.errors import BadCursor
-from gateway.stores.keys import HASH, KeyRing
+from gateway.stores.cursors import LOOKED_AT, Numbered, address_tokens, cursor_of, position_of
+from gateway.stores.keys import KeyRing
 from gateway.stores.leads import Conservation, LeadFilter, LeadPage, StoredLead
 from gateway.stores.records import PERSONAL_GROUPS, Personal, RecordFilter, RecordPage, StoredEntry, StoredEvent
-from gateway.stores.sqlite_commit import blind_token
-
-_LOOKED_AT = 100_000
-"""Records a free-text search looks through for one page; the page then ends early, with a cursor to go on from."""
 
 # CAST: whoever changed a value by hand may have left text where bytes were, and must be found out, not crash the reader.
 _ENTRY = "e.n, e.type, e.id, e.writer, e.seq, e.hash, CAST(e.body AS BLOB)"
@@ -32,40 +25,12 @@ _LEAD = (
 _Row = tuple[object, ...]
 
 
-class _Position(msgspec.Struct, frozen=True, array_like=True):
-    """What a cursor holds: time and number of the last row given out. `kind` keeps one list's cursors out of
-    another.
-    """
-
-    kind: str
-    at: int
-    n: int
-
-
 class _Event(msgspec.Struct):
     at: int
     data: dict[str, object]
     event: str
     id: str
     record: str
-
-
-def _cursor(position: _Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
-
-
-def _position(cursor: str | None, kind: str) -> _Position | None:
-    """Raises BadCursor."""
-    if cursor is None:
-        return None
-    try:
-        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        position = msgspec.json.decode(data, type=_Position)
-    except (binascii.Error, ValueError) as error:
-        raise BadCursor from error
-    if position.kind != kind or not (abs(position.at) < 2**62 and 0 <= position.n < 2**62):
-        raise BadCursor
-    return position
 
 
 class _Where:
@@ -131,7 +96,7 @@ def record_page(
     connection: sqlite3.Connection, keys: KeyRing, where: RecordFilter, limit: int, cursor: str | None
 ) -> RecordPage:
     """Newest first. Raises BadCursor."""
-    position = _position(cursor, "r")
+    position = position_of(cursor, "r", Numbered)
     terms = _Where()
     if where.kind is not None:
         terms.add(
@@ -148,7 +113,7 @@ def record_page(
     _times(terms, "at", where.since, where.until)
     if position is not None:
         terms.add("(at, n) < (?, ?)", position.at, position.n)
-    tokens = _address_tokens(keys, where.q)
+    tokens = address_tokens(keys, where.q)
     if tokens:
         marks = ",".join("?" * len(tokens))
         terms.add(f"n IN (SELECT n FROM blind WHERE token IN ({marks}))", *tokens)
@@ -173,21 +138,11 @@ def _times(terms: _Where, column: str, since: int | None, until: int | None) -> 
         terms.add(f"{column} < ?", until)
 
 
-def _address_tokens(keys: KeyRing, q: str | None) -> tuple[bytes, ...]:
-    """The keyed hashes of `q`, one for each key, where it is an address."""
-    try:
-        address = ipaddress.ip_address((q or "").strip())
-    except ValueError:
-        return ()
-    mapped = getattr(address, "ipv4_mapped", None)
-    return tuple(blind_token(key, f"address:{mapped or address}") for key in keys.all(HASH))
-
-
 def _search(connection: sqlite3.Connection, terms: _Where, text: str, limit: int) -> RecordPage:
-    """Look through the newest `_LOOKED_AT` records that match the rest. A page may so hold fewer than `limit`, and
+    """Look through the newest `LOOKED_AT` records that match the rest. A page may so hold fewer than `limit`, and
     still a cursor to go on from.
     """
-    newest = f"SELECT at, n, search FROM records WHERE {terms} ORDER BY at DESC, n DESC LIMIT {_LOOKED_AT}"
+    newest = f"SELECT at, n, search FROM records WHERE {terms} ORDER BY at DESC, n DESC LIMIT {LOOKED_AT}"
     rows = connection.execute(
         f"SELECT at, n FROM ({newest}) WHERE instr(search, ?) > 0 LIMIT ?",
         (*terms.values, text, limit + 1),
@@ -195,7 +150,7 @@ def _search(connection: sqlite3.Connection, terms: _Where, text: str, limit: int
     if len(rows) > limit:
         return _records(connection, rows[:limit], rows[limit - 1])
     end = connection.execute(
-        f"SELECT at, n FROM records WHERE {terms} ORDER BY at DESC, n DESC LIMIT 1 OFFSET {_LOOKED_AT - 1}",
+        f"SELECT at, n FROM records WHERE {terms} ORDER BY at DESC, n DESC LIMIT 1 OFFSET {LOOKED_AT - 1}",
         terms.values,
     ).fetchone()
     return _records(connection, rows, end)
@@ -209,7 +164,7 @@ def _records(connection: sqlite3.Connection, rows: Sequence[_Row], last: _Row | 
     ).fetchall()
     by_number = {row[0]: row for row in found}
     items = _with_personal(connection, [by_number[n] for n in numbers])
-    return RecordPage(items, None if last is None else _cursor(_Position("r", last[0], last[1])))  # type: ignore[arg-type]
+    return RecordPage(items, None if last is None else cursor_of(Numbered("r", last[0], last[1])))  # type: ignore[arg-type]
 
 
 def lead_by_id(connection: sqlite3.Connection, lead_id: str) -> StoredLead | None:
@@ -226,7 +181,7 @@ def _lead(row: _Row) -> StoredLead:
 
 def lead_page(connection: sqlite3.Connection, where: LeadFilter, limit: int, cursor: str | None) -> LeadPage:
     """Newest first. Raises BadCursor."""
-    position = _position(cursor, "l")
+    position = position_of(cursor, "l", Numbered)
     terms = _Where()
     equal: Iterable[tuple[str, object]] = (
         ("l.state", where.state and where.state.value),
@@ -245,7 +200,7 @@ def lead_page(connection: sqlite3.Connection, where: LeadFilter, limit: int, cur
     ).fetchall()
     last = rows[limit - 1] if len(rows) > limit else None
     items = tuple(_lead(row) for row in rows[:limit])
-    return LeadPage(items, None if last is None else _cursor(_Position("l", last[4], last[0])))
+    return LeadPage(items, None if last is None else cursor_of(Numbered("l", last[4], last[0])))
 
 
 def sealed_head(connection: sqlite3.Connection, lead_id: str) -> tuple[str, bytes, bytes] | None:

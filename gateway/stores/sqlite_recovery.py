@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from gateway.model import LeadState, new_id
+from gateway.model import LeadState
 from gateway.stores import sqlite_outbox as outbox
-from gateway.stores.canonical import digest, event_parts
+from gateway.stores.canonical import digest
 from gateway.stores.errors import StoreCorrupt
 from gateway.stores.keys import HASH, SEAL, KeyRing
-from gateway.stores.sqlite_commit import EventEntry, Settle, begin
-
-
-def make_event(record_id: str, event: str, data: Mapping[str, object], at: int) -> EventEntry:
-    event_id = new_id()
-    return EventEntry(event_id, event_parts(event_id, record_id, at, event, data), record_id, at, event)
+from gateway.stores.operations import Settle, make_event
+from gateway.stores.sqlite_commit import begin
 
 
 def check_keys(path: Path, connection: sqlite3.Connection, keys: KeyRing) -> None:

@@ -20,7 +20,7 @@ from rules.verdict import Decision, Ivt, Verdict
 NOW = 1_760_000_000_000_000
 
 
-def open_sqlite(place, keys, writer, clock, **settings):
+async def open_sqlite(place, keys, writer, clock, **settings):
     return SqliteStore.open(
         place / "leadgate.db", keys, writer=writer, clock=clock, settings=SqliteSettings(**settings)
     )
@@ -54,8 +54,8 @@ async def open_store(request, tmp_path, keys, clock):
     """Opens stores at one place; closes them at the end."""
     opened = []
 
-    def open_(writer="gateway-0", **settings):
-        store = BACKENDS[request.param](tmp_path, keys, writer, clock, **settings)
+    async def open_(writer="gateway-0", **settings):
+        store = await BACKENDS[request.param](tmp_path, keys, writer, clock, **settings)
         opened.append(store)
         return store
 
@@ -66,7 +66,7 @@ async def open_store(request, tmp_path, keys, clock):
 
 @pytest.fixture
 async def store(open_store):
-    return open_store()
+    return await open_store()
 
 
 def new_lead(**changes):

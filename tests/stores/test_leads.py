@@ -252,11 +252,11 @@ class TestReleases:
 
 class TestRestart:
     async def test_pending_leads_become_held_delivery_unknown(self, open_store, make_lead):
-        store = open_store()
+        store = await open_store()
         lead = await journaled(store, make_lead)
         other = await journaled(store, make_lead, DELIVERED)
         await store.close()
-        store = open_store()
+        store = await open_store()
         found = await store.lead(lead.id)
         assert (found.state, found.note) == (HELD, "delivery unknown")
         assert await names(store, lead.id) == ["delivery.unknown"]
@@ -265,22 +265,22 @@ class TestRestart:
         assert await (await store.lead_body(lead.id)).read() == b"email=ann%40example.org"
 
     async def test_a_release_that_was_under_way_is_unknown(self, open_store, make_lead, clock):
-        store = open_store()
+        store = await open_store()
         lead, waiting = await journaled(store, make_lead, HELD), await journaled(store, make_lead, HELD)
         await store.enqueue_release(lead.id, "ann")
         await store.claim_release(clock.now)
         await store.enqueue_release(waiting.id, "ann")
         await store.close()
-        store = open_store()
+        store = await open_store()
         assert (await store.lead(lead.id)).note == "delivery unknown"
         assert (await store.claim_release(clock.now)).lead_id == waiting.id
 
     async def test_the_chain_goes_on_where_it_ended(self, open_store, make_lead):
         for _ in range(3):
-            store = open_store()
+            store = await open_store()
             await journaled(store, make_lead)
             await store.close()
-        store = open_store("gateway-1")
+        store = await open_store("gateway-1")
         report = verify(
             [*await store.entries("gateway-0"), *await store.entries("gateway-1")], heads=await store.writers()
         )
@@ -288,10 +288,10 @@ class TestRestart:
         assert {name: head.last for name, head in report.heads.items()} == {"gateway-0": 2, "gateway-1": 1}
 
     async def test_the_operator_writes_beside_a_running_gateway_and_recovers_nothing(self, open_store, make_lead):
-        gateway = open_store()
+        gateway = await open_store()
         pending = await journaled(gateway, make_lead)
         held = await journaled(gateway, make_lead, HELD)
-        operator = open_store("operator")
+        operator = await open_store("operator")
         assert (await operator.lead(pending.id)).state is PENDING
         await asyncio.gather(
             *[operator.settle(held.id, HELD, "seen", {"n": n}) for n in range(30)],

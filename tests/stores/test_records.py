@@ -92,12 +92,12 @@ class TestTwice:
     async def test_a_second_run_adds_nothing_and_the_chain_stays_whole(self, open_store, make_entry):
         entries = [make_entry(source="replay") for _ in range(50)]
         for run in range(3):
-            store = open_store("replay")
+            store = await open_store("replay")
             await store.add(entries)
             await store.flush()
             assert (store.stats().committed, store.stats().dropped) == (50 if run == 0 else 0, 0)
             await store.close()
-        store = open_store("replay")
+        store = await open_store("replay")
         report = verify(await store.entries("replay"), heads=await store.writers())
         assert report.ok
         assert report.checked == 50
@@ -125,7 +125,7 @@ class TestTwice:
 
 
 async def test_a_full_queue_counts_what_it_drops(open_store, make_entry):
-    store = open_store(queue=10)
+    store = await open_store(queue=10)
     kept = sum(store.record(make_entry()) for _ in range(200))
     await store.flush()
     assert kept + store.stats().dropped == 200
@@ -134,7 +134,7 @@ async def test_a_full_queue_counts_what_it_drops(open_store, make_entry):
 
 
 async def test_adding_waits_for_room(open_store, make_entry):
-    store = open_store(queue=10)
+    store = await open_store(queue=10)
     await store.add([make_entry() for _ in range(200)])
     await store.flush()
     assert (store.stats().committed, store.stats().dropped) == (200, 0)
@@ -268,6 +268,17 @@ async def test_generations_are_stored_once(store):
     assert await store.generation("none") is None
 
 
+async def test_a_turn_is_given_to_one_in_so_much_time(open_store):
+    one, other = await open_store(), await open_store("operator")
+    given = await asyncio.gather(*[store.take_turn("mail", NOW, 100) for store in (one, other) * 5])
+    assert sorted(given) == [False] * 9 + [True]
+    assert await other.take_turn("another", NOW, 100)
+    assert not await other.take_turn("mail", NOW + 99, 100)
+    assert await other.take_turn("mail", NOW + 100, 100)
+    assert not await one.take_turn("mail", NOW + 100, 100)
+    assert await one.take_turn("mail", NOW - 1000, 100)  # a clock that was far ahead does not keep everybody waiting
+
+
 async def test_a_closed_store_says_so(store, make_entry, make_lead):
     await store.close()
     await store.close()
@@ -278,8 +289,8 @@ async def test_a_closed_store_says_so(store, make_entry, make_lead):
 
 
 async def test_closing_writes_what_was_queued(open_store, make_entry):
-    store = open_store()
+    store = await open_store()
     for _ in range(300):
         store.record(make_entry())
     await store.close()
-    assert verify(await open_store().entries("gateway-0")).checked == 300
+    assert verify(await (await open_store()).entries("gateway-0")).checked == 300
