@@ -82,7 +82,7 @@ INSERT INTO counters VALUES ('received', 0), ('unjournaled', 0);
 
 _FORMAT_2 = """
 CREATE TABLE turns (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE loose (n INTEGER PRIMARY KEY, item BLOB NOT NULL);
+CREATE TABLE loose (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, item BLOB NOT NULL);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO marks VALUES ('made', lower(hex(randomblob(4))));
 """
@@ -124,12 +124,22 @@ def lock(path: Path) -> int:
             f"another gateway (process {holder or 'unknown'}) has this store open",
             "Stop it first; several gateways need a shared store (postgresql://…)",
         ) from error
+    if not _still_there(beside, descriptor):  # its holder was done with the store and took it away meanwhile
+        os.close(descriptor)
+        return lock(path)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     except OSError:
         pass  # a full disk: the lock holds all the same, only the number is not told
     return descriptor
+
+
+def _still_there(path: Path, descriptor: int) -> bool:
+    try:
+        return os.stat(path).st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _not_reached(path: Path, error: OSError) -> StoreUnopenable:
