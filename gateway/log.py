@@ -37,6 +37,14 @@ EVENTS = {
     "record failed": "A record could not be made and was dropped, counted. Please report it. Logged at most once a minute.",
     "draining": "A stop was asked for; requests under way are finished first.",
     "stopped": "The process ends; requests that had to be cut off.",
+    "hot state lost": "The shared state does not answer; this process counts by itself meanwhile, and verdicts say so.",
+    "hot state back": "The shared state answers again, and for how long it did not.",
+    "store spooling": "The shared store is away; leads and records are made durable in the local spool meanwhile.",
+    "store drained": "All that waited in the local spool is in the shared store.",
+    "worker started": "A worker process takes visitors; how many do.",
+    "worker ended": "A worker process ended; how, and in how many seconds another one takes its place.",
+    "workers rolling": "All workers are replaced one after another, or that came to an end; why.",
+    "accept failed": "A visitor's connection could not be taken up; usually the process has too few file descriptors. Once a minute.",
     "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. Once a minute for each kind.",
 }
 
@@ -56,10 +64,20 @@ def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Logs go to `stream` (standard error where None) as one JSON object a line; `level` is one of LEVELS."""
+def configure(level: str = "info", stream: TextIO | None = None, worker: int | None = None) -> None:
+    """Logs go to `stream` (standard error where None) as one JSON object a line; `level` is one of LEVELS.
+
+    worker  number of the worker whose lines these are; each then says so
+    """
+
+    def say_who(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        if worker is not None:
+            event.setdefault("worker", worker)
+        return event
+
     structlog.configure(
         processors=[
+            say_who,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
             structlog.processors.format_exc_info,

@@ -1,24 +1,30 @@
 """Counters of the running process, shown at /metrics.
 
-The request path adds to plain dictionaries (a tenth of a microsecond); the Prometheus form is built when somebody asks for it.
+The request path adds to plain dictionaries (a tenth of a microsecond); the Prometheus form is built when somebody asks for it. Several workers
+leave snapshots of theirs for each other, and whoever is asked shows the sum: `Spec.across` says what that is for a gauge.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import add
 from time import perf_counter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 
 class Spec(NamedTuple):
-    kind: str  # counter, gauge or summary
+    """across: what several workers' values of a gauge are together; the counters of all are added up."""
+
+    kind: Literal["counter", "gauge", "summary"]
     help: str
     labels: tuple[str, ...] = ()
+    across: Literal["sum", "max", "min"] = "sum"
 
 
 METRICS = {
@@ -56,14 +62,46 @@ METRICS = {
     "leadgate_in_flight": Spec("gauge", "Requests being answered."),
     "leadgate_connections": Spec("gauge", "Open connections of visitors."),
     "leadgate_store_queue": Spec("gauge", "Records waiting for the next commit."),
-    "leadgate_store_healthy": Spec("gauge", "1 while the system of record commits."),
+    "leadgate_store_healthy": Spec("gauge", "1 while the system of record commits, for every worker.", across="min"),
     "leadgate_hot_state_keys": Spec("gauge", "Counters and seals held in memory."),
     "leadgate_hot_state_evicted": Spec(
         "gauge", "Counters and seals given up to stay within the memory bound, since start."
     ),
-    "leadgate_held_leads": Spec("gauge", "Leads that wait for a person."),
-    "leadgate_held_oldest_seconds": Spec("gauge", "Age of the oldest lead that waits for a person, in seconds."),
+    "leadgate_held_leads": Spec("gauge", "Leads that wait for a person.", across="max"),
+    "leadgate_held_oldest_seconds": Spec(
+        "gauge", "Age of the oldest lead that waits for a person, in seconds.", across="max"
+    ),
+    "leadgate_hot_state_partial": Spec(
+        "counter", "Observations decided with a part of the shared counters only, by reason.", ("reason",)
+    ),
+    "leadgate_hot_state_errors": Spec("counter", "Failures of the shared state, by kind.", ("error",)),
+    "leadgate_hot_state_open": Spec(
+        "gauge", "1 while a worker leaves the shared state alone and counts by itself.", across="max"
+    ),
+    "leadgate_spooled": Spec("gauge", "Leads, records and events that wait in the local spool for the shared store."),
+    "leadgate_spooled_leads": Spec(
+        "counter", "Form submissions made durable in the local spool because the shared store was away.", ("site",)
+    ),
+    "leadgate_workers": Spec("gauge", "Worker processes that take visitors.", across="max"),
+    "leadgate_worker_restarts": Spec(
+        "counter", "Worker processes replaced, by reason: ended (by itself or killed), rolled (asked for).", ("reason",)
+    ),
 }
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What one worker counted since its start.
+
+    counts  (name, *labels) joined by "\x1f" → value
+    sums    stage → (seconds, how often)
+    gauges  name → value at that moment
+    advice  what the worker would tell at /readyz
+    """
+
+    counts: dict[str, int] = {}
+    sums: dict[str, tuple[float, int]] = {}
+    gauges: dict[str, float] = {}
+    advice: tuple[str, ...] = ()
 
 
 class Metrics:
@@ -74,6 +112,8 @@ class Metrics:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._timed: defaultdict[str, int] = defaultdict(int)
         self._gauges: dict[str, Callable[[], float]] = {}
+        self.others: Callable[[], Iterable[Snapshot]] = tuple
+        """What the other workers counted, read when somebody asks."""
 
     def count(self, *name_and_labels: str) -> None:
         self.counts[name_and_labels] += 1
@@ -89,37 +129,68 @@ class Metrics:
         self._gauges[name] = read
 
     def total(self, name: str) -> int:
-        """Sum of a counter over all its labels."""
+        """Sum of a counter over all its labels, in this process."""
         return sum(value for key, value in self.counts.items() if key[0] == name)
+
+    def snapshot(self, advice: Iterable[str] = ()) -> Snapshot:
+        return Snapshot(
+            {_SEPARATOR.join(key): value for key, value in self.counts.items()},
+            {stage: (total, self._timed[stage]) for stage, total in self._sums.items()},
+            {name: read() for name, read in self._gauges.items()},
+            tuple(advice),
+        )
 
     def exposition(self) -> bytes:
         """The text format Prometheus reads."""
         registry = CollectorRegistry()
-        registry.register(_Families(self))
+        registry.register(_Families(together([self.snapshot(), *self.others()])))
         return generate_latest(registry)
 
-    def families(self) -> Iterator[Metric]:
-        for name, spec in METRICS.items():
-            if spec.kind == "counter":
-                counter = CounterMetricFamily(name, spec.help, labels=spec.labels)
-                for key, value in tuple(self.counts.items()):
-                    if key[0] == name:
-                        counter.add_metric(key[1:], value)
-                if not spec.labels and (name,) not in self.counts:
-                    counter.add_metric((), 0)
-                yield counter
-            elif spec.kind == "summary":
-                summary = SummaryMetricFamily(name, spec.help, labels=spec.labels)
-                for stage, total in tuple(self._sums.items()):
-                    summary.add_metric((stage,), count_value=self._timed[stage], sum_value=total)
-                yield summary
-            elif name in self._gauges:
-                yield GaugeMetricFamily(name, spec.help, value=self._gauges[name]())
+
+def together(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """All counters and sums added up, gauges as their Spec says; the advice of all, each once."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    sums: dict[str, tuple[float, int]] = {}
+    gauges: dict[str, float] = {}
+    advice: dict[str, None] = {}
+    for one in snapshots:
+        for key, value in one.counts.items():
+            counts[key] += value
+        for stage, (seconds, times) in one.sums.items():
+            total, timed = sums.get(stage, (0.0, 0))
+            sums[stage] = (total + seconds, timed + times)
+        for name, now in one.gauges.items():
+            spec = METRICS.get(name)
+            if spec is not None:
+                gauges[name] = _ACROSS[spec.across](gauges[name], now) if name in gauges else now
+        advice |= dict.fromkeys(one.advice)
+    return Snapshot(dict(counts), sums, gauges, tuple(advice))
+
+
+_SEPARATOR = "\x1f"
+_ACROSS: dict[str, Callable[[float, float], float]] = {"sum": add, "max": max, "min": min}
 
 
 class _Families(Collector):
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, shown: Snapshot) -> None:
+        self._shown = shown
 
     def collect(self) -> Iterator[Metric]:
-        return self._metrics.families()
+        shown = self._shown
+        counted: defaultdict[str, list[tuple[list[str], int]]] = defaultdict(list)
+        for key, value in shown.counts.items():
+            name, *labels = key.split(_SEPARATOR)
+            counted[name].append((labels, value))
+        for name, spec in METRICS.items():
+            if spec.kind == "counter":
+                counter = CounterMetricFamily(name, spec.help, labels=spec.labels)
+                for labels, value in counted[name] or ([] if spec.labels else [([], 0)]):
+                    counter.add_metric(labels, value)
+                yield counter
+            elif spec.kind == "summary":
+                summary = SummaryMetricFamily(name, spec.help, labels=spec.labels)
+                for stage, (seconds, times) in shown.sums.items():
+                    summary.add_metric((stage,), count_value=times, sum_value=seconds)
+                yield summary
+            elif name in shown.gauges:
+                yield GaugeMetricFamily(name, spec.help, value=shown.gauges[name])

@@ -57,3 +57,14 @@ def test_a_flood_of_one_kind_is_one_line_a_minute_that_tells_how_many_were_left_
         ("acme", 5),
         ("acme", None),
     ]
+
+
+def test_a_worker_says_which_it_is() -> None:
+    stream = io.StringIO()
+    logging.configure("info", stream, worker=2)
+    logging.log.info("draining")
+    logging.log.info("worker ended", worker=1)
+    logging.configure("info", stream)
+    logging.log.info("stopped")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("worker") for line in lines] == [2, 1, None]
