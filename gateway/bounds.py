@@ -7,8 +7,18 @@ from gateway.intake.limits import Limits
 from gateway.upstream.settings import UpstreamSettings
 
 
-def intake_limits(config: Config) -> Limits:
+def intake_limits(config: Config, workers: int = 1) -> Limits:
+    """workers: how many processes share what all visitors together may take; each gets its part, rounded up and at least one.
+
+    Visitors of one address do not spread evenly over the workers, so an address meets its limit between a part and the whole of it.
+    The largest form fits into each worker's part of the bytes.
+    """
+
+    def share(whole: int) -> int:
+        return -(-whole // workers)
+
     limits = config.limits
+    largest = max([limits.max_body, *(form.max_body or 0 for site in config.sites for form in site.forms)])
     return Limits(
         header_bytes=limits.header_bytes,
         header_field_bytes=limits.header_field_bytes,
@@ -19,12 +29,12 @@ def intake_limits(config: Config) -> Limits:
         body_min_rate=limits.body_min_rate,
         body_grace_s=limits.body_grace_s,
         body_buffer_bytes=limits.body_buffer_bytes,
-        body_bytes_in_flight=limits.in_flight_bytes,
+        body_bytes_in_flight=max(share(limits.in_flight_bytes), largest),
         room_wait_s=limits.room_wait_s,
         chunk_extension_bytes=limits.chunk_extension_bytes,
         trailer_bytes=limits.trailer_bytes,
-        connections_per_address=limits.connections_per_address,
-        connections=limits.connections,
+        connections_per_address=share(limits.connections_per_address),
+        connections=share(limits.connections),
         keep_alive_s=limits.keepalive_timeout_s,
         requests_per_connection=limits.requests_per_connection,
         send_stall_s=limits.send_stall_s,

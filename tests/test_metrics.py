@@ -45,8 +45,8 @@ def test_what_several_workers_counted_is_shown_as_one() -> None:
         for family in text_string_to_metric_families(first.exposition().decode())
         for sample in family.samples
     }
-    assert shown["leadgate_requests_total", "acme", "form"] == 42
-    assert shown["leadgate_requests_total", "acme", "other"] == 1
+    assert shown["leadgate_requests_total", "form", "acme"] == 42
+    assert shown["leadgate_requests_total", "other", "acme"] == 1
     assert shown["leadgate_records_dropped_total",] == 2
     assert shown["leadgate_stage_seconds_count", "facts"] == 2
     assert shown["leadgate_connections",] == 7
