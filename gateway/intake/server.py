@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import http, http_parser, http_writer, web
 
@@ -24,6 +24,7 @@ from gateway.intake.refusal import (
     NoRoom,
     Refused,
 )
+from gateway.intake.sharing import Share, Taker
 
 __all__ = [
     "CONTINUE", "BodyMalformed", "BodyTimeout", "BodyTooLarge", "ClientGone", "Exchange", "ExtensionsMissing", "IntakeError", "Limits",
@@ -82,6 +83,7 @@ class Acceptor(web.Server):
         self.budget = Budget(limits.body_bytes_in_flight)
         self.in_flight = 0
         self.draining = False
+        self.share: Share | None = None
         self._per_address: dict[bytes, int] = {}
 
     def __call__(self) -> Connection:
@@ -105,6 +107,8 @@ class Acceptor(web.Server):
 
     def forget(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
+        if self.share is not None:
+            self.share.add(-1)
         key = connection.address_key
         if key is not None:
             count = self._per_address[key] - 1
@@ -162,6 +166,8 @@ class Listener:
         self._trusted = trusted
         self._acceptor: Acceptor | None = None
         self._servers: list[asyncio.Server] = []
+        self._takers: list[Taker] = []
+        self._closed: list[Taker] = []
         self._timer: asyncio.TimerHandle | None = None
         shortest = min(
             limits.header_deadline_s, limits.keep_alive_s, limits.linger_s, limits.body_grace_s, limits.send_stall_s,
@@ -174,31 +180,40 @@ class Listener:
         host: str | None = None,
         port: int = 0,
         *,
-        sock: socket.socket | None = None,
         ssl_context: ssl.SSLContext | None = None,
         backlog: int = 1024,
     ) -> None:
-        """Listens on `host` and `port` (0: any free one), or on a bound socket. May be called for several addresses.
+        """Listens on `host` and `port` (0: any free one). May be called for several addresses.
 
         Raises OSError where the address cannot be had, ExtensionsMissing (see `require_extensions`).
         """
+        acceptor = self._prepare()
+        server = await acceptor.loop.create_server(acceptor, host, port, ssl=ssl_context, backlog=backlog)
+        self._servers.append(server)
+
+    def join(self, socks: Sequence[socket.socket], share: Share, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Takes this worker's share of the connections that come to sockets which are listening already."""
+        acceptor = self._prepare()
+        acceptor.share = share
+        share.take()
+        self._takers += [Taker(sock, acceptor, share, acceptor.loop, ssl_context) for sock in socks]
+
+    def _prepare(self) -> Acceptor:
         require_extensions()
-        loop = asyncio.get_running_loop()
         if self._acceptor is None:
+            loop = asyncio.get_running_loop()
             self._acceptor = Acceptor(
                 self._handler, self._limits, self._on_refusal, self._on_error, self._trusted, loop
             )
             self._sweep()
-        if sock is not None:
-            server = await loop.create_server(self._acceptor, sock=sock, ssl=ssl_context, backlog=backlog)
-        else:
-            server = await loop.create_server(self._acceptor, host, port, ssl=ssl_context, backlog=backlog)
-        self._servers.append(server)
+        return self._acceptor
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens: address and port of each socket."""
-        return [listening.getsockname()[:2] for server in self._servers for listening in server.sockets]
+        listening = [sock for server in self._servers for sock in server.sockets]
+        listening += [taker.sock for taker in self._takers]
+        return [sock.getsockname()[:2] for sock in listening]
 
     @property
     def in_flight(self) -> int:
@@ -216,13 +231,21 @@ class Listener:
         return 0 if self._acceptor is None else self._acceptor.budget.used
 
     def stop_accepting(self) -> None:
-        """Closes the listening sockets; open connections go on."""
+        """Closes the listening sockets; open connections go on. Shared ones stay open elsewhere, and what waits there is served there."""
         for server in self._servers:
             server.close()
+        if self._acceptor is not None and self._acceptor.share is not None:
+            self._acceptor.share.leave()
+        for taker in self._takers:
+            taker.close()
+        self._closed += self._takers
+        self._takers = []
 
-    async def drain(self, timeout_s: float) -> int:
+    async def drain(self, timeout_s: float, idle_s: float = 0.0) -> int:
         """Stops accepting, closes idle connections, lets open exchanges end with `Connection: close`.
 
+        idle_s  how long idle connections are kept for one more request, which may be on its way; where others go on serving, a visitor
+                then never meets a connection that was closed under him
         After `timeout_s` cuts what is left. Returns the number of exchanges cut off.
         """
         self.stop_accepting()
@@ -230,13 +253,18 @@ class Listener:
         if acceptor is None:
             return 0
         acceptor.draining = True
-        for connection in acceptor.connections:
-            if isinstance(connection, Connection):
-                connection.close_if_idle()
-        deadline = acceptor.loop.time() + timeout_s
+        now = acceptor.loop.time()
+        deadline, idle_until = now + timeout_s, now + min(idle_s, timeout_s)
         # once in a process's life; an event would cost every request
-        while acceptor.connections and acceptor.loop.time() < deadline:  # noqa: ASYNC110
+        while True:
+            if now >= idle_until:
+                for connection in acceptor.connections:
+                    if isinstance(connection, Connection):
+                        connection.close_if_idle()
+            if now >= deadline or not (acceptor.connections or any(taker.opening for taker in self._closed)):
+                break
             await asyncio.sleep(0.02)
+            now = acceptor.loop.time()
         cut_off = acceptor.in_flight
         tasks = [c.cancel() for c in acceptor.connections if isinstance(c, Connection)]
         open_tasks = [task for task in tasks if task is not None]
