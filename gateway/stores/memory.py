@@ -13,18 +13,15 @@ from struct import unpack
 
 import msgspec
 
-from detectors.observation import WINDOWS, Count, Counts
+from detectors.observation import WINDOWS
 from gateway.stores.aging import AgingMap
+from gateway.stores.counts import COUNTS, FIRST, FIRST_BARE, SMALL, count_of
 from gateway.stores.hot import COUNT_CAP, DISTINCT_CAP, Answers, Hit, Look, Operation, Result, Seal, Sealed
 
 _W0, _W1, _W2, _W3 = (window * 1_000_000 for window in WINDOWS)
 _M0, _M1, _M2, _M3 = (window * 1_000 for window in WINDOWS)  # in milliseconds
 _H0, _H1, _H2, _H3 = (window * 500 for window in WINDOWS)
 _KEEP = 2 * _W3  # a row not touched for so long counts nothing any more
-_SMALL = 128
-_COUNTS = tuple(tuple(Count(n, d) for n in range(_SMALL)) for d in range(DISTINCT_CAP + 1))
-_FIRST_BARE: Counts = (_COUNTS[0][1], _COUNTS[0][1], _COUNTS[0][1], _COUNTS[0][1])
-_FIRST: Counts = (_COUNTS[1][1], _COUNTS[1][1], _COUNTS[1][1], _COUNTS[1][1])
 
 # A row of a key seen once is: when (8 bytes), member's tag (8 bytes, or none). Else: when last seen, current and previous count of each window, distinct
 # members of each window, marks. A mark is a member's tag (8 bytes that stand for it) and the minute in which it was last seen (4 bytes: bucket edges lie
@@ -50,10 +47,6 @@ def _edges(now: int) -> _Edges:
     e0, e1, e2, e3 = s0 // 1000 + _M0, s1 // 1000 + _M1, s2 // 1000 + _M2, s3 // 1000 + _M3
     minute, m0, m1, m2, m3 = (_MINUTE.pack(max(start, 0) // _W0) for start in (s0, b0, b1, b2, b3))
     return s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3
-
-
-def _count(count: int, distinct: int) -> Count:
-    return _COUNTS[distinct][count] if count < _SMALL else Count(count, distinct)
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -126,7 +119,7 @@ class MemoryState:
         s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3 = self._edges
         self._minute, ms = s0, now // 1000
         time, time_of = _TAG.pack, _TAG.unpack_from
-        rows, table = self._rows.young, _COUNTS
+        rows, table = self._rows.young, COUNTS
         read, write = _ROW.unpack_from, _ROW.pack
         results: list[Result] = []
         previous: bytes | None = None
@@ -146,7 +139,7 @@ class MemoryState:
                     rows = self._rows.young
             if row is None:
                 rows[key] = time(now) + tag
-                results.append(_FIRST if tag else _FIRST_BARE)
+                results.append(FIRST if tag else FIRST_BARE)
                 continue
             if len(row) < _FIXED:
                 last = time_of(row)[0]
@@ -204,10 +197,10 @@ class MemoryState:
             n1 = c1 + (p1 * (e1 - ms) + _H1) // _M1 if p1 else c1
             n2 = c2 + (p2 * (e2 - ms) + _H2) // _M2 if p2 else c2
             n3 = c3 + (p3 * (e3 - ms) + _H3) // _M3 if p3 else c3
-            if n2 < _SMALL and n3 < _SMALL:
+            if n2 < SMALL and n3 < SMALL:
                 results.append((table[d0][n0], table[d1][n1], table[d2][n2], table[d3][n3]))
             else:
-                results.append((_count(n0, d0), _count(n1, d1), _count(n2, d2), _count(n3, d3)))
+                results.append((count_of(n0, d0), count_of(n1, d1), count_of(n2, d2), count_of(n3, d3)))
         return results
 
     def _bound(self, op: Seal | Look, now: int) -> Sealed | None:

@@ -1,0 +1,227 @@
+-- Carries out the operations of one observation (or, in a cluster, of one of its buckets) in one call. Mirrors memory.py: the same operations at the
+-- same times get the same answers. redis_wire.py packs what goes in and reads what comes out.
+--
+-- KEYS[1]    the scope's epoch: since when what is counted here has been kept
+-- KEYS[i+1]  the key of operation i
+-- ARGV[1]    header: time to count by (us; negative: this server's own), the epoch the caller knows (0: none), flags (1: dry, 2: a fail-over was
+--            noticed); then for each operation one letter and 8 bytes: H member's tag, h nothing, L nothing, S seconds to live and length of the
+--            value (4 bytes each), then the value
+-- Answer     header: time counted by (us), epoch, 1 where state was lost within the last hour; then for a Hit the four counts (4 bytes each) and the
+--            four distinct counts (1 byte each), for a Seal or Look when it was bound (us), count (0: nothing bound), length and value
+--
+-- A row of a key seen once: minute (4 bytes), member's tag (8 bytes, or none). Else: minute last seen, current and previous count of each window,
+-- distinct members of each window, marks. A mark is a member's tag and the minute in which it was last seen, in that order, at most 64. Bucket edges
+-- lie on whole minutes, so nothing finer than minutes is kept. A seal: until, first at (us), count, value.
+
+local ROW, COUNTED, FIXED = "<IIIIIIIIIBBBB", "<IIIIBBBB", 40
+local MARK, MARKS, CAP, COUNT_CAP = 12, 768, 64, 100000000
+local DAY_US, DAY_MIN, HOUR_US = 86400000000, 1440, 3600000000
+local EPOCH_MS = "8640000000"  -- 100 days: longer than anything that is counted or sealed
+
+local call, byte, sub, find = redis.call, string.byte, string.sub, string.find
+local pack, unpack, floor = struct.pack, struct.unpack, math.floor
+
+local blob = ARGV[1]
+local now, known, flags = unpack("<ddB", blob)
+local time = call("TIME")
+local server = time[1] * 1000000 + time[2]
+local grace = 0
+if now < 0 then
+  now = server
+else
+  grace = 3600000  -- a made-up time may stand still while the server's runs on
+end
+local dry, failed = flags % 2 == 1, flags >= 2
+
+local get = function(key) return call("GET", key) end
+local put = function(key, value, keep) call("SET", key, value, "PX", keep) end
+if dry then
+  local written = {}
+  get = function(key) return written[key] or call("GET", key) end
+  put = function(key, value) written[key] = value end
+end
+
+-- The epoch. A caller that knows another one than there is says so to all others, by the mark of loss.
+local made, renewed, lost = 0, 0, 0
+do
+  local held, write = call("GET", KEYS[1]), false
+  if held then
+    made, renewed, lost = unpack("<ddB", held)
+  end
+  if not held or (failed and made == known) then
+    made, lost, write = server, known > 0 and 1 or 0, true
+  elseif known > 0 and made ~= known and lost == 0 then
+    lost, write = 1, true
+  end
+  if (write or server - renewed > DAY_US) and not dry then
+    call("SET", KEYS[1], pack("<ddB", made, server, lost), "PX", EPOCH_MS)
+  end
+  if server - made > HOUR_US then
+    lost = 0
+  end
+end
+
+-- All in minutes: where the buckets of the windows start (s), where the ones before did (b); r is what is left of the buckets, in milliseconds.
+local ms, minute, s1, s2, s3, b0, b1, b2, b3, r0, r1, r2, r3, keep
+local function stand_at(at)
+  ms = at
+  minute = floor(ms / 60000)
+  s1, s2, s3 = minute - minute % 10, minute - minute % 60, minute - minute % DAY_MIN
+  b0, b1, b2, b3 = minute - 1, s1 - 10, s2 - 60, s3 - DAY_MIN
+  r0, r1, r2, r3 = (minute + 1) * 60000 - ms, (s1 + 10) * 60000 - ms, (s2 + 60) * 60000 - ms, (s3 + DAY_MIN) * 60000 - ms
+  keep = (s3 + 2 * DAY_MIN) * 60000 - ms + grace
+end
+local present = floor(now / 1000)
+stand_at(present)
+
+-- How many of the first n marks are older than the minute.
+local function older(marks, n, than)
+  local low = 0
+  while low < n do
+    local middle = floor((low + n) / 2)
+    if unpack(">I", marks, middle * MARK + 9) < than then
+      low = middle + 1
+    else
+      n = middle
+    end
+  end
+  return low
+end
+
+local FIRST, FIRST_BARE = pack(COUNTED, 1, 1, 1, 1, 1, 1, 1, 1), pack(COUNTED, 1, 1, 1, 1, 0, 0, 0, 0)
+
+local function hit(key, tag, mark)
+  local row = get(key)
+  local last = row and unpack("<I", row)
+  if last and last > minute then  -- the server's clock fell back: it stands still for this key, or starts afresh after a day
+    if last - minute > DAY_MIN then
+      row = false
+    else
+      stand_at(last * 60000)
+      mark = tag and tag .. pack(">I", minute)
+    end
+  end
+  if not row then
+    if tag then
+      put(key, pack("<I", minute) .. tag, keep)
+      return FIRST
+    end
+    put(key, pack("<I", minute), keep)
+    return FIRST_BARE
+  end
+  local c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3, marks
+  if #row < FIXED then
+    c0, p0, c1, p1, c2, p2, c3, p3 = 1, 0, 1, 0, 1, 0, 1, 0
+    if #row > 4 then
+      d0, d1, d2, d3, marks = 1, 1, 1, 1, sub(row, 5) .. pack(">I", last)
+    else
+      d0, d1, d2, d3, marks = 0, 0, 0, 0, ""
+    end
+  else
+    last, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3 = unpack(ROW, row)
+    marks = sub(row, FIXED + 1)
+  end
+  if last >= minute then
+    c0, c1, c2, c3 = c0 + 1, c1 + 1, c2 + 1, c3 + 1
+  else
+    p0, c0 = last >= b0 and c0 or 0, 1
+    if last >= s1 then c1 = c1 + 1 else p1, c1 = last >= b1 and c1 or 0, 1 end
+    if last >= s2 then c2 = c2 + 1 else p2, c2 = last >= b2 and c2 or 0, 1 end
+    if last >= s3 then c3 = c3 + 1 else p3, c3 = last >= b3 and c3 or 0, 1 end
+    local n = #marks / MARK
+    local gone = older(marks, n, b0)
+    d0 = n - gone
+    gone = older(marks, gone, b1)
+    d1 = n - gone
+    gone = older(marks, gone, b2)
+    d2 = n - gone
+    d3 = n - older(marks, gone, b3)
+  end
+  if tag and sub(marks, -MARK) ~= mark then
+    local at = find(marks, tag, 1, true)
+    while at and at % MARK ~= 1 do  -- found across two neighbours
+      at = find(marks, tag, at + 1, true)
+    end
+    if at then
+      local seen = unpack(">I", marks, at + 8)
+      marks = sub(marks, 1, at - 1) .. sub(marks, at + MARK) .. mark
+      if seen < b0 then d0 = d0 + 1 end
+      if seen < b1 then d1 = d1 + 1 end
+      if seen < b2 then d2 = d2 + 1 end
+      if seen < b3 then d3 = d3 + 1 end
+    else
+      marks = sub(marks .. mark, -MARKS)
+      d0, d1, d2, d3 = d0 + 1, d1 + 1, d2 + 1, d3 + 1
+      if d3 > CAP then
+        d3 = CAP
+        if d2 > CAP then d2 = CAP end
+        if d1 > CAP then d1 = CAP end
+        if d0 > CAP then d0 = CAP end
+      end
+    end
+  end
+  if c3 > COUNT_CAP then  -- the longest window counts most
+    c3 = COUNT_CAP
+    if c2 > COUNT_CAP then c2 = COUNT_CAP end
+    if c1 > COUNT_CAP then c1 = COUNT_CAP end
+    if c0 > COUNT_CAP then c0 = COUNT_CAP end
+  end
+  put(key, pack(ROW, minute, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3) .. marks, keep)
+  return pack(
+    COUNTED,
+    c0 + floor((p0 * r0 + 30000) / 60000),
+    c1 + floor((p1 * r1 + 300000) / 600000),
+    c2 + floor((p2 * r2 + 1800000) / 3600000),
+    c3 + floor((p3 * r3 + 43200000) / 86400000),
+    d0, d1, d2, d3
+  )
+end
+
+local NOTHING = pack("<dII", 0, 0, 0)
+
+-- ttl in seconds and the value to bind; nil: only look.
+local function bound(key, ttl, value)
+  local held = get(key)
+  if held then
+    local till, first, count = unpack("<ddI", held)
+    if till > now and first - now <= DAY_US then
+      local found = sub(held, 21)
+      if ttl then
+        if count < COUNT_CAP then count = count + 1 end
+        put(key, pack("<ddI", till, first, count) .. found, floor((till - now) / 1000) + 1 + grace)
+      end
+      return pack("<dII", first, count, #found) .. found
+    end
+  end
+  if not ttl then
+    return NOTHING
+  end
+  put(key, pack("<ddI", now + ttl * 1000000, now, 1) .. value, ttl * 1000 + 1 + grace)
+  return pack("<dII", now, 1, #value) .. value
+end
+
+local answers = { pack("<ddB", now, made, lost) }
+local at, previous, mark = 18, nil, nil
+for i = 2, #KEYS do
+  local kind, key = byte(blob, at), KEYS[i]
+  if kind == 72 then  -- H
+    local tag = sub(blob, at + 1, at + 8)
+    if tag ~= previous then
+      previous, mark = tag, tag .. pack(">I", minute)
+    end
+    answers[i] = hit(key, tag, mark)
+  elseif kind == 104 then  -- h
+    answers[i] = hit(key)
+  elseif kind == 83 then  -- S
+    local ttl, length = unpack("<II", blob, at + 1)
+    answers[i] = bound(key, ttl, sub(blob, at + 9, at + 8 + length))
+    at = at + length
+  else
+    answers[i] = bound(key)
+  end
+  at = at + 9
+  if ms ~= present then
+    stand_at(present)
+  end
+end
+return table.concat(answers)

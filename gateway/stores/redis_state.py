@@ -1,0 +1,161 @@
+"""Hot state in Redis 7, shared by all processes: alone, behind sentinels, or as a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Sequence
+
+import hiredis
+
+from detectors.observation import Unavailable
+from gateway.stores.hot import Answers, Operation, Result
+from gateway.stores.redis_cluster import Cluster
+from gateway.stores.redis_epochs import Epochs
+from gateway.stores.redis_errors import Failure, away, explain
+from gateway.stores.redis_link import Link, Tally
+from gateway.stores.redis_sentinel import Sentinels
+from gateway.stores.redis_settings import Address, RedisSettings
+from gateway.stores.redis_wire import BUCKETS, Wire, bucket_of, read
+
+OLDEST = 7
+"""Major version of the oldest server that is tested."""
+
+
+class RedisState:
+    """One script call for each observation; in a cluster one for each bucket it touches, all sent before any is waited for.
+
+    callers_clock  count by the caller's clock instead of the server's: for tests, which stand still or travel
+    tally          counters for metrics
+    """
+
+    def __init__(self, settings: RedisSettings, *, callers_clock: bool = False) -> None:
+        self._settings, self._callers_clock = settings, callers_clock
+        self._wire = Wire(settings.prefix)
+        self.tally = Tally()
+        self._epochs = Epochs(BUCKETS if settings.mode == "cluster" else 1)
+        self._link: Link | None = None
+        self._cluster: Cluster | None = None
+        self._sentinels: Sentinels | None = None
+
+    async def start(self) -> None:
+        """Connects in the background; returns after the first attempt, or `connect_s` (twice that for a cluster). Never fails."""
+        settings, wire = self._settings, self._wire
+        if self._link is not None or self._cluster is not None:
+            return
+        if settings.mode == "cluster":
+            self._cluster = Cluster(settings, wire, self.tally, self._epochs)
+            await self._cluster.start()
+            return
+        where = self._only
+        if settings.mode == "sentinel":
+            self._sentinels = Sentinels(settings, self._switched)
+            self._sentinels.start()
+            where = self._sentinels.master
+        self._link = Link(settings, wire.probe(0, wire.epoch), where, self.tally, lambda _: self._epochs.changed((0,)))
+        self._link.start()
+        try:
+            await asyncio.wait_for(self._link.attempted.wait(), settings.connect_s)
+        except TimeoutError:
+            return
+
+    async def close(self) -> None:
+        for part in (self._sentinels, self._cluster, self._link):
+            if part is not None:
+                await part.close()
+
+    async def _only(self) -> Address | Failure:
+        return self._settings.nodes[0]
+
+    def _switched(self) -> None:
+        if self._link is not None:
+            self._link.renew(away("another server became master"))
+
+    async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
+        if not ops:
+            return Answers(())
+        if self._cluster is not None:
+            return await self._spread(self._cluster, ops, now, dry)
+        epochs, wire, link = self._epochs, self._wire, self._link
+        if link is None:
+            return Answers([Unavailable("redis: not started")] * len(ops))
+        flags = epochs.flags(0, dry)
+        at = float(now) if self._callers_clock else -1.0
+        reply = await link.evaluate(wire.command(wire.epoch, ops, at, epochs.known[0], flags))
+        if type(reply) is bytes:
+            try:
+                heard = read(reply, ops, now)
+            except struct.error:
+                reply = away("answered something else")
+            else:
+                note = epochs.hear(0, flags, heard)
+                return Answers(heard.results, dict.fromkeys(range(len(ops)), note)) if note else Answers(heard.results)
+        failure = reply if isinstance(reply, Failure) else explain(str(reply))
+        link.note(failure)
+        return Answers([Unavailable(failure.reason)] * len(ops))
+
+    async def _spread(self, cluster: Cluster, ops: Sequence[Operation], now: int, dry: bool) -> Answers:
+        epochs, wire = self._epochs, self._wire
+        at = float(now) if self._callers_clock else -1.0
+        groups: dict[int, list[int]] = {}
+        for place, op in enumerate(ops):
+            groups.setdefault(bucket_of(op.key), []).append(place)
+        results: list[Result] = [None] * len(ops)
+        partial: dict[int, str] = {}
+
+        async def carry_out(bucket: int, places: list[int]) -> None:
+            mine = [ops[place] for place in places]
+            flags = epochs.flags(bucket, dry)
+            command = wire.command(wire.epochs[bucket], mine, at, epochs.known[bucket], flags)
+            reply = await cluster.evaluate(bucket, command)
+            if type(reply) is bytes:
+                try:
+                    heard = read(reply, mine, now)
+                except struct.error:
+                    reply = away("answered something else")
+                else:
+                    note = epochs.hear(bucket, flags, heard)
+                    for place, result in zip(places, heard.results, strict=True):
+                        results[place] = result
+                        if note:
+                            partial[place] = note
+                    return
+            assert isinstance(reply, Failure)
+            for place in places:
+                results[place] = Unavailable(reply.reason)
+
+        await asyncio.gather(*(carry_out(bucket, places) for bucket, places in groups.items()))
+        return Answers(results, partial)
+
+    def _links(self) -> list[Link]:
+        if self._cluster is not None:
+            return list(self._cluster.links.values())
+        return [] if self._link is None else [self._link]
+
+    async def probe(self) -> bool:
+        """Does the shared state take writes? In a cluster: does any master."""
+        links = self._links()
+        replies = await asyncio.gather(*(link.evaluate(link.probe) for link in links))
+        for link, reply in zip(links, replies, strict=True):
+            if isinstance(reply, Failure | hiredis.ReplyError):
+                link.note(reply if isinstance(reply, Failure) else explain(str(reply)))
+        return any(type(reply) is bytes for reply in replies)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is broken first, then what is set up so that it will not hold."""
+        links = self._links()
+        if self._cluster is not None and not links:
+            return self._cluster.failure.remedy
+        for link in links:
+            if link.remedy:
+                return link.remedy
+        for greeting in (link.greeting for link in links):
+            if greeting is None:
+                continue
+            if greeting.policy not in ("", "noeviction"):
+                return f"redis forgets silently when it is full (maxmemory-policy {greeting.policy}): set noeviction"
+            major = greeting.version.partition(".")[0]
+            if major.isdigit() and int(major) < OLDEST:
+                return f"redis is {greeting.version}; Leadgate needs {OLDEST} or newer"
+        return None
