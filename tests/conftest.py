@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from forking import Forker
     from servers import PgBouncer, Postgres, Redis, RedisCluster
+    from shared_stores import SharedStores
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     """One Redis without a password; what tests left in it is still there: use `fresh_redis` for an empty one."""
     from servers import Redis
+    from shared_stores import DATABASES
 
-    with Redis() as server:
+    with Redis(databases=DATABASES) as server:
         yield server
 
 
@@ -61,3 +64,21 @@ def pgbouncer_server(postgres_server: Postgres) -> Iterator[PgBouncer]:
 
     with PgBouncer(postgres_server) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shared_stores(redis_server: Redis, postgres_server: Postgres) -> SharedStores:
+    """Redis and PostgreSQL for gateways: `shared_stores.settings()` for each."""
+    from shared_stores import SharedStores
+
+    return SharedStores(redis_server, postgres_server)
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Starts gateways fast: `ForkedGateway(directory, settings, env, forker)`."""
+    from forking import Forker
+
+    made = Forker()
+    yield made
+    made.close()

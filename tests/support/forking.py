@@ -5,7 +5,9 @@ What is forked is the program itself; only the reading of the shipped lists, the
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,64 +16,112 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from running import ROOT, Gateway
+from running import ROOT, TOKEN, Gateway
+
+
+class Forker:
+    """The process that forks. clock: a file that says how many seconds its gateways' wall clock is from the machine's."""
+
+    def __init__(self, clock: Path | None = None) -> None:
+        self.lock = threading.Lock()
+        environ = dict(os.environ) | {"LEADGATE_ADMIN_TOKEN": TOKEN}
+        environ.pop("LEADGATE_ORIGIN", None)
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, str(clock or "")],
+            cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.ask("hello")
+
+    def ask(self, *words: object) -> Any:
+        with self.lock:
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self.process.stdin.write(json.dumps(words) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(10)
 
 
 class ForkedGateway(Gateway):
-    """`spawn` and `kill` as the whole program has them, by way of the process that forks."""
+    """`spawn`, `wait` and `kill` as the whole program has them. Without a `forker` it has one of its own, and a clock that can be turned.
 
-    def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
-        super().__init__(directory, config)
+    env  what a gateway's environment has besides; only what is read after the imports, passwords for example
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Mapping[str, Any],
+        env: Mapping[str, str] | None = None,
+        forker: Forker | None = None,
+    ) -> None:
+        super().__init__(directory, config, env)
+        self.more = dict(env or {})
         self.clock = directory / "clock"
-        self.turn_clock(0)
-        self.forker = subprocess.Popen(
-            [sys.executable, __file__, str(self.path)],
-            cwd=ROOT, env=self.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        self.clock.write_text("0")
+        self.owned = Forker(self.clock) if forker is None else None
+        self.forker = forker or self.owned
         self.child: int | None = None
-        threading.Thread(target=self._errors, daemon=True).start()
-        self._ask("")
+        self.code: int | None = None
 
     def turn_clock(self, seconds: int) -> None:
         """The gateway's wall clock is this far from the machine's, from now on."""
+        assert self.owned is not None, "a forker that others use has the machine's clock"
         self.clock.write_text(str(seconds))
         time.sleep(0.05)  # until the gateway has seen it
 
-    def _errors(self) -> None:
-        assert self.forker.stderr is not None
-        self.output.extend(iter(self.forker.stderr.readline, ""))
-
-    def _ask(self, command: str) -> str:
-        assert self.forker.stdin is not None
-        assert self.forker.stdout is not None
-        self.forker.stdin.write(command + "\n")
-        self.forker.stdin.flush()
-        return self.forker.stdout.readline().strip()
+    def _ask(self, *words: object) -> Any:
+        assert self.forker is not None
+        return self.forker.ask(*words)
 
     @property
     def pid(self) -> int | None:
-        return self.child
+        """None once it has ended."""
+        if self.child is not None and self.code is None:
+            self.code = self._ask("code", self.child)
+        return self.child if self.code is None else None
 
     def spawn(self, preexec: object = None) -> ForkedGateway:
-        self.child = int(self._ask("start"))
+        assert preexec is None, "a fork has no room for it"
+        reading, writing = os.pipe()
+        threading.Thread(target=self._read, args=(reading,), daemon=True).start()
+        self.code = None
+        self.child = int(self._ask("start", str(self.path), f"/proc/{os.getpid()}/fd/{writing}", self.more))
+        os.close(writing)
         return self
+
+    def _read(self, reading: int) -> None:
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
+            self.output.extend(iter(lines.readline, ""))
 
     def signal(self, number: int) -> None:
         assert self.child is not None
-        os.kill(self.child, number)
+        if self.pid is not None:
+            os.kill(self.child, number)
 
     def wait(self, seconds: float = 40) -> int:
         """Exit code; negative for a signal."""
-        code = int(self._ask("wait"))
-        self.child = None
-        return code
+        end = time.monotonic() + seconds
+        while self.pid is not None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("the gateway", seconds)
+            time.sleep(0.01)
+        assert self.code is not None, "it was never started"
+        return self.code
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.wait()
 
     def close(self) -> None:
-        if self.child is not None:
+        if self.pid is not None:
             self.kill()
-        assert self.forker.stdin is not None
-        self.forker.stdin.close()
-        self.forker.wait(10)
+        if self.owned is not None:
+            self.owned.close()
 
 
 def _turn_clock(file: Path) -> None:
@@ -88,32 +138,61 @@ def _turn_clock(file: Path) -> None:
     time.time = lambda: real_float() + offset()
 
 
-def _main(path: Path) -> None:
+def _run(path: str, output: int, more: Mapping[str, str]) -> None:
+    """In the child: never comes back."""
+    code = 1
+    try:
+        from gateway.cli.main import main
+
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.environ.update(more)
+        sys.argv = ["leadgate", "serve", "--config", path]
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _main(clock: str) -> None:
     import gc
 
-    _turn_clock(path.parent / "clock")
+    if clock:
+        _turn_clock(Path(clock))
 
     from detectors.reference import Reference
     from gateway import app
 
     reference, reader = Reference.builtin(), app.NetworkReader([])
     Reference.builtin = classmethod(lambda cls, **overrides: reference)  # type: ignore[method-assign,assignment]
-    app.NetworkReader = lambda databases: reader  # type: ignore[misc,assignment]
+    shipped = app.NetworkReader
+    app.NetworkReader = lambda databases: shipped(databases) if databases else reader  # type: ignore[misc,assignment]
     gc.collect()
     gc.freeze()
-    child = 0
+    codes: dict[int, int] = {}
     for line in sys.stdin:
-        if line.strip() == "start":
-            child = os.fork()
-            if child == 0:
-                os.dup2(2, 1)
-                os._exit(app.serve(path))
-            print(child, flush=True)
-        elif line.strip() == "wait":
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        else:
-            print("ready", flush=True)
+        what, *words = json.loads(line)
+        answer: object = None
+        if what == "start":
+            path, output, more = words
+            opened = os.open(output, os.O_WRONLY)
+            answer = os.fork()
+            if answer == 0:
+                _run(path, opened, more)
+            os.close(opened)
+        elif what == "code":
+            pid = int(words[0])
+            if pid not in codes:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    codes[pid] = os.waitstatus_to_exitcode(status)
+            answer = codes.get(pid)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(sys.argv[1])

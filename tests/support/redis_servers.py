@@ -23,6 +23,7 @@ class Redis(Server):
     acl         user → rules of an ACL file ("on >secret ~* +@all"); the default user is off then, unless it is among them
     tls         TLS only, with certificates made for it, or these (`ca` is what a client trusts)
     maxmemory   as Redis writes it ("8mb"); noeviction: writes are refused then
+    databases   logical ones, numbered from 0
     more        further options, as on the command line
     """
 
@@ -36,9 +37,11 @@ class Redis(Server):
         tls: bool | Certificates = False,
         maxmemory: str | None = None,
         appendonly: bool = False,
+        databases: int = 16,
         more: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self.databases = databases
         self.password, self.acl, self.tls = password, acl, bool(tls)
         self.maxmemory, self.appendonly, self.more = maxmemory, appendonly, tuple(more)
         self.certificates: Certificates | None = None
@@ -54,7 +57,14 @@ class Redis(Server):
 
     def command(self) -> Sequence[str]:
         made = [program("redis-server"), "--bind", "127.0.0.1", "--dir", str(self.directory), "--save", ""]
-        made += ["--port", "0" if self.tls else str(self.port), "--protected-mode", "no", "--databases", "16"]
+        made += [
+            "--port",
+            "0" if self.tls else str(self.port),
+            "--protected-mode",
+            "no",
+            "--databases",
+            str(self.databases),
+        ]
         made += ["--appendonly", "yes" if self.appendonly else "no", "--maxmemory-policy", "noeviction"]
         if self.maxmemory:
             made += ["--maxmemory", self.maxmemory]

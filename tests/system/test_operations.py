@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sqlite3
 import threading
@@ -39,8 +40,7 @@ def test_sigterm_finishes_what_is_under_way(origin: Origin, gateways: Start) -> 
     poster.start()
     assert entered.wait(15)
     with socket.create_connection(("127.0.0.1", gateway.port)) as idle:
-        assert gateway.process is not None
-        gateway.process.terminate()
+        gateway.signal(signal.SIGTERM)
         until(lambda: gateway.open("/readyz").status == 503, what="it says that it is stopping while it still works")
         assert "stopping" in str(gateway.open("/readyz").json())
         with pytest.raises(OSError):  # noqa: PT011
