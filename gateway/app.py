@@ -20,6 +20,7 @@ from gateway import log as logging
 from gateway.bounds import intake_limits, upstream_settings
 from gateway.config import Config, Site
 from gateway.console.api import admin_application
+from gateway.console.front import put_before
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
@@ -201,6 +202,8 @@ class Gateway:
     async def _start_admin(self) -> None:
         self._admin = web.AppRunner(admin_application(self, self.admin_token), access_log=None)
         await self._admin.setup()
+        assert self._admin.server is not None
+        put_before(self._admin.server, self, self.admin_token)
         address = self.config.admin.listen
         site = web.TCPSite(self._admin, address.host, address.port)
         await site.start()

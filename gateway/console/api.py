@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import orjson
 from aiohttp import web
 
 from gateway.console import openapi, views
-from gateway.delivery.release import Releases
+from gateway.console.problems import Problem, Token, reply
+from gateway.console.running import Running
 from gateway.log import seldom
 from gateway.metrics import Metrics
 from gateway.model import LeadState
 from gateway.stores.errors import BadCursor, IllegalTransition, StoreUnavailable, UnknownLead
 from gateway.stores.leads import LeadFilter
-from gateway.stores.records import RecordFilter, Store
+from gateway.stores.records import RecordFilter
 
 OPEN_ON_LOOPBACK = frozenset({"/", "/metrics", "/healthz", "/readyz"})
 MAX_LIMIT = 500
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Running(Protocol):
-    """What the admin listener needs to know of the process."""
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def metrics(self) -> Metrics: ...
-
-    @property
-    def releases(self) -> Releases: ...
-
-    def not_ready(self) -> Sequence[str]: ...
-
-    def advice(self) -> Sequence[str]: ...
-
-
-class Problem(Exception):
-    """An error for the caller: HTTP status, what is wrong, what to do."""
-
-    def __init__(self, status: int, title: str, detail: str) -> None:
-        super().__init__(title)
-        self.status, self.title, self.detail = status, title, detail
-
-    def response(self) -> web.Response:
-        body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}
-        headers = {"WWW-Authenticate": 'Bearer realm="leadgate"'} if self.status == 401 else None
-        return web.Response(
-            status=self.status, body=orjson.dumps(body), content_type="application/problem+json", headers=headers
-        )
-
-
-def reply(body: object, status: int = 200) -> web.Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)
 
 
 def admin_application(running: Running, token: str | None) -> web.Application:
@@ -88,11 +51,13 @@ def admin_application(running: Running, token: str | None) -> web.Application:
 
 
 def _guard(token: str | None, metrics: Metrics) -> Any:
+    asked = Token(token)
+
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             if not (request.path in OPEN_ON_LOOPBACK and _is_loopback(request.remote)):
-                _authorize(request, token)
+                asked.require(request.raw_headers)
             return await handler(request)
         except Problem as problem:
             return problem.response()
@@ -124,24 +89,6 @@ def _is_loopback(remote: str | None) -> bool:
         return False
 
 
-def _authorize(request: web.Request, token: str | None) -> None:
-    if token is None:
-        raise Problem(
-            401,
-            "No token is set",
-            "Set LEADGATE_ADMIN_TOKEN in the gateway's environment, or admin.token_file, and restart it.",
-        )
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(_bytes(given.strip()), _bytes(token)):
-        raise Problem(
-            401, "Not authorized", "Send the header Authorization: Bearer TOKEN with the gateway's admin token."
-        )
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # header bytes that are no UTF-8 arrive as lone surrogates
-
-
 async def index(_: web.Request) -> web.Response:
     text = (
         "Leadgate admin listener\n\n"
@@ -150,7 +97,9 @@ async def index(_: web.Request) -> web.Response:
         "GET  /metrics                      counters for Prometheus\n"
         "GET  /api/v1/openapi.json          the API, described\n"
         "GET  /api/v1/records               judged page views and form posts\n"
-        "GET  /api/v1/leads?state=held      leads that wait for a person\n\n"
+        "GET  /api/v1/leads?state=held      leads that wait for a person\n"
+        "GET  /api/v1/auth                  may this page view pass? (for proxies)\n"
+        "POST /api/v1/assess                what is this visitor? (for servers)\n\n"
         "The API takes the header Authorization: Bearer TOKEN.\n"
     )
     return web.Response(text=text)
