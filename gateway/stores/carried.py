@@ -10,8 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.stores.operations import EventEntry, Settle, Unjournaled
 from gateway.stores.records import Columns, Entry
-from gateway.stores.sqlite_commit import EventEntry, Settle, Unjournaled
 
 
 class CarriedPersonal(msgspec.Struct, frozen=True, gc=False):

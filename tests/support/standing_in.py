@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.model import LeadState
 from gateway.stores.errors import StoreCorrupt, StoreUnavailable
-from gateway.stores.operations import EventEntry, Settle, Unjournaled
+from gateway.stores.operations import EventEntry, Unjournaled
 from gateway.stores.records import Entry
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_commit import RECORD_COLUMNS
