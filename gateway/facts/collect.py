@@ -146,8 +146,12 @@ class _Plan:
         self._arrival = arrival
         scope = hashes._scope(arrival.site, arrival.kind)
         stable, fresh = hashes._stable, hashes._hash
-        browser = stable(browser_of(arrival.request))
-        browser_mark = self._browser_mark = browser[:8]
+        request = arrival.request
+        # A source that does not tell the agent cannot tell browsers apart: to count all its visitors as one would make a crowd of each pair.
+        told = request.complete or "user-agent" in request.first
+        browser = stable(browser_of(request)) if told else b""
+        browser_mark = browser[:8] or None
+        self._browser_mark = browser_mark or UNKNOWN
         ops: list[Operation] = []
         dimensions: list[str] = []
         self.ops, self._dimensions = ops, dimensions
@@ -157,10 +161,12 @@ class _Plan:
         if address:
             address_hash, prefix_hash = stable(address), stable(prefix)
             network_mark = prefix_hash[:8]
-            dimensions += ("address", "prefix", "browser")
+            dimensions += ("address", "prefix")
             ops.append(Hit(b"a" + scope + address_hash, browser_mark))
             ops.append(Hit(b"p" + scope + prefix_hash, browser_mark))
-            ops.append(Hit(b"b" + scope + browser, address_hash[:8]))
+            if told:
+                dimensions.append("browser")
+                ops.append(Hit(b"b" + scope + browser, address_hash[:8]))
             if isinstance(network, Network) and network.asn is not None:
                 dimensions.append("network")
                 ops.append(Hit(b"n%b%d" % (scope, network.asn), browser_mark))
@@ -187,7 +193,8 @@ class _Plan:
                 key = b"S" + hashes._scope(arrival.site, each) + session
                 self._mark(mark, Seal(key, b"", SESSION_TTL_S) if each is arrival.kind else Look(key))
         if click_hash and arrival.kind is Kind.LANDING:
-            self._mark("click", Seal(b"C" + scope + click_hash, network_mark + browser_mark, CLICK_TTL_S))
+            first = (network_mark or UNKNOWN) + self._browser_mark
+            self._mark("click", Seal(b"C" + scope + click_hash, first, CLICK_TTL_S))
         if arrival.token is not None and arrival.token.nonce:
             self._first_use = (
                 (arrival.content or b"")[:8].ljust(8, b"\0") + (session[:8] or UNKNOWN) + (network_mark or UNKNOWN)
@@ -203,14 +210,14 @@ class _Plan:
         self._marks[name] = len(self.ops)
         self.ops.append(operation)
 
-    def _session_hash(self, hashes: Collector, network_mark: bytes, browser_mark: bytes) -> bytes:
+    def _session_hash(self, hashes: Collector, network_mark: bytes, browser_mark: bytes | None) -> bytes:
         """Empty where there is no session."""
         arrival = self._arrival
         if arrival.session_mode == "off":
             return b""
         if arrival.cookie is not None:
             return hashes._hash(f"session\n{arrival.cookie[0]}")
-        if arrival.session_mode == "cookie" or not network_mark:
+        if arrival.session_mode == "cookie" or not network_mark or browser_mark is None:
             return b""
         day = arrival.at // (DAY_S * 1_000_000)
         return hashes._hash(f"derived\n{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
@@ -252,7 +259,11 @@ class _Plan:
             return None
         if not self._session_id:
             return Unavailable(
-                arrival.client.reason if isinstance(arrival.client, Unavailable) else "no session cookie"
+                arrival.client.reason
+                if isinstance(arrival.client, Unavailable)
+                else "no session cookie"
+                if arrival.session_mode == "cookie"
+                else "no user agent is known that would tell one browser from another"
             )
         counted: list[int] = []
         first_at = arrival.at
@@ -277,7 +288,6 @@ class _Plan:
         if seal is None or seal.count <= 1:
             seen = self._seen("click", 1)
             return Click(click.platform, click.parameter, self._click_id, length, seen, values=click.values)
-        same_network = seal.value[:8] == self._network_mark if self._network_mark else None
         return Click(
             click.platform,
             click.parameter,
@@ -285,8 +295,8 @@ class _Plan:
             length,
             seal.count,
             _seconds(self._arrival.at - seal.first_at),
-            same_network,
-            seal.value[-8:] == self._browser_mark,
+            _same(seal.value[:8], self._network_mark or UNKNOWN),
+            _same(seal.value[-8:], self._browser_mark),
             click.values,
         )
 

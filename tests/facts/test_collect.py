@@ -378,3 +378,20 @@ async def test_the_day_of_a_derived_session_is_that_of_the_arrival_whatever_the_
     ]
     ids = [session.id for session in found if isinstance(session, Session)]
     assert ids[:2] == ids[2:] and ids[0] != ids[1]
+
+
+async def test_visitors_whose_browser_nobody_told_are_not_taken_for_one() -> None:
+    facts = Facts()
+    bare = Request("GET", "/offer", (), complete=False, ordered=False)
+    click = FoundClick("google", "gclid", "CjwKCAjw-one", 1, 12)
+    for number in range(3):
+        found = await facts.gather(arrival(request=bare, client=Client(f"198.51.{number}.7"), click=click))
+    assert isinstance(found.velocity, Velocity)
+    assert {key: count for key, count in counts(found.velocity).items() if not key.startswith("network")} == {
+        "address/60": (1, 0),
+        "prefix/60": (1, 0),
+        "click/60": (3, 0),
+    }
+    assert found.session == Unavailable("no user agent is known that would tell one browser from another")
+    assert isinstance(found.click, Click)
+    assert (found.click.seen, found.click.same_network, found.click.same_browser) == (3, False, None)
