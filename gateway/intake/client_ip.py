@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
+from socket import AF_INET, inet_pton
 
 import msgspec
 
@@ -72,12 +73,16 @@ class TrustedProxies:
         return self._any and self._cached(address)
 
     def _look_up(self, address: str) -> bool:
-        parsed = parse_address(address)
-        if parsed is None:
-            return False
-        starts, ends = self._spans[parsed.version]
-        at = bisect_right(starts, int(parsed)) - 1
-        return at >= 0 and int(parsed) <= ends[at]
+        packed = packed_v4(address)
+        if packed is not None:
+            value, (starts, ends) = int.from_bytes(packed), self._spans[4]
+        else:
+            parsed = parse_address(address)
+            if parsed is None:
+                return False
+            value, (starts, ends) = int(parsed), self._spans[parsed.version]
+        at = bisect_right(starts, value) - 1
+        return at >= 0 and value <= ends[at]
 
 
 def _merged(spans: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
@@ -107,9 +112,25 @@ def parse_address(text: str) -> IPAddress | None:
     return address
 
 
-@lru_cache(_ADDRESS_CACHE)
+def packed_v4(text: str) -> bytes | None:
+    """The four bytes of an IPv4 address in dotted form, or None for any other text.
+
+    Most visitors are new and have such an address: this takes a tenth of what `ipaddress` takes. POSIX lets inet_pton accept
+    exactly four decimal numbers without leading zeros, so what it accepts is canonical as it stands.
+    """
+    try:
+        return inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return None
+
+
 def canonical_address(text: str) -> str | None:
     """The canonical text form of an address, or None if it is none."""
+    return text if packed_v4(text) is not None else _canonical(text)
+
+
+@lru_cache(_ADDRESS_CACHE)
+def _canonical(text: str) -> str | None:
     address = parse_address(text)
     return None if address is None else str(address)
 
@@ -183,7 +204,7 @@ def _walk(peer: str, hops: list[str], via: str, trusted: TrustedProxies) -> Reso
     chain = [peer]
     port: int | None = None
     for hop in reversed(hops):
-        found = _node(hop)
+        found = (hop, None) if packed_v4(hop) is not None else _node(hop)
         if found is None:
             what = (
                 "does not name its client"
