@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin, response
+from running import site
+from shared_stores import SharedStores, merged
 
 
 @pytest.fixture
@@ -14,3 +18,23 @@ def origin() -> Iterator[Origin]:
     made.default = response("", "303 See Other", ("Location", "/thanks"))
     yield made
     made.stop()
+
+
+Serve = Callable[[SharedStores], ForkedGateway]
+
+
+@pytest.fixture
+def serve(origin: Origin, tmp_path: Path, forker: Forker) -> Iterator[Serve]:
+    """Starts a gateway with two workers on these stores."""
+    made: list[ForkedGateway] = []
+
+    def start(stores: SharedStores) -> ForkedGateway:
+        settings = merged(stores.settings(), {"sites": [site(origin, "enforce")], "workers": 2})
+        gateway = ForkedGateway(tmp_path, settings, stores.env, forker)
+        made.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield start
+    for gateway in made:
+        gateway.close()
