@@ -18,6 +18,7 @@ import msgspec
 
 from detectors.observation import Unavailable
 from gateway.stores.hot import Answers, HotState, Operation
+from gateway.stores.memory import MemoryState, Sizes
 
 MEANWHILE = "counted in this process only"
 """What stands behind the reason where this process answered."""
@@ -90,7 +91,7 @@ class GuardedState:
     def __init__(
         self,
         shared: Shared,
-        local: HotState,
+        local: MemoryState,
         *,
         on_event: Tells = _silent,
         on_partial: Callable[[str], None] = lambda _: None,
@@ -114,6 +115,10 @@ class GuardedState:
 
     async def start(self) -> None:
         await self.shared.start()
+
+    def sizes(self) -> Sizes:
+        """What this process holds itself."""
+        return self.local.sizes()
 
     async def observe(self, ops: Sequence[Operation], now: int, *, dry: bool = False) -> Answers:
         if self._since is not None:
