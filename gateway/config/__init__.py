@@ -6,6 +6,7 @@ from gateway.config.lists import ListEntry, Lists
 from gateway.config.load import admin_token, default_path, load, parse
 from gateway.config.model import RESTART_KEYS, Config
 from gateway.config.problems import ConfigError, Problem, render
+from gateway.config.process import Postgres, Redis
 from gateway.config.schema import json_schema, reference
 from gateway.config.sites import Form, LandingPage, Match, Roles, Site, Success
 from gateway.config.template import template
@@ -23,7 +24,9 @@ __all__ = [
     "ListEntry",
     "Lists",
     "Match",
+    "Postgres",
     "Problem",
+    "Redis",
     "Roles",
     "Site",
     "Success",
