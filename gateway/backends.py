@@ -96,7 +96,7 @@ async def open_store(config: Config, keys: KeyRing, writer: str, environ: Enviro
     )
 
 
-async def open_operator_store(config: Config, environ: Environ = os.environ) -> SqliteStore | PostgresStore:
+async def operator_store(config: Config, environ: Environ = os.environ) -> SqliteStore | PostgresStore:
     """The store beside a running gateway, for one command. Raises StoreUnopenable, StoreUnavailable."""
     if config.store_place.shared:
         place = postgres_settings(config, environ)
