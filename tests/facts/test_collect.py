@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from servers import free_port
 
 from detectors.observation import (
     Click,
@@ -26,8 +27,11 @@ from gateway.facts.collect import Collector, browser_of, places
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 from gateway.model import new_id
+from gateway.stores.guarded import GuardedState
 from gateway.stores.hot import Answers, HotState, Operation
 from gateway.stores.memory import MemoryState
+from gateway.stores.redis_settings import RedisSettings
+from gateway.stores.redis_state import RedisState
 from geoip.network import Network
 
 START = 1_780_000_000_000_000
@@ -395,3 +399,22 @@ async def test_visitors_whose_browser_nobody_told_are_not_taken_for_one() -> Non
     assert found.session == Unavailable("no user agent is known that would tell one browser from another")
     assert isinstance(found.click, Click)
     assert (found.click.seen, found.click.same_network, found.click.same_browser) == (3, False, None)
+
+
+async def test_without_a_redis_the_process_counts_and_the_observation_says_so() -> None:
+    nobody = RedisSettings("single", (("127.0.0.1", free_port()),))
+    hot = GuardedState(RedisState(nobody), MemoryState())
+    await hot.start()
+    try:
+        facts = Facts(hot=hot)
+        for _ in range(8):  # before and after it is left alone
+            landing = await facts.gather(arrival(click=CLICK))
+            lead = await facts.gather(submission(contacts=CONTACTS))
+        assert hot.open
+    finally:
+        await hot.close()
+    why = "redis: connection refused; counted in this process only"
+    assert landing.partial == (("velocity", why), ("session", why), ("click", why))
+    assert lead.partial == (("velocity", why), ("session", why), ("token", why), ("duplicate", why))
+    assert counts(landing.velocity)["address/60"] == (8, 1)
+    assert isinstance(landing.click, Click) and landing.click.seen == 8
