@@ -128,5 +128,7 @@ def _declined(original: Original, reference: str) -> web.Response:
     shown = page("page_declined", reference, style="json" if wants_json(accept) else "html")
     headers = CIMultiDict([(name.decode(), value.decode()) for name, value in shown.headers])
     headers["X-Lead-Id"] = reference
-    headers["Server"] = "leadgate"  # proxies hand this answer to the visitor as it is, and versions are nobody's business
+    headers["Server"] = (
+        "leadgate"  # proxies hand this answer to the visitor as it is, and versions are nobody's business
+    )
     return web.Response(status=shown.status, body=shown.body, headers=headers)

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from gateway.console import openapi_deciding as deciding
+
 Json = dict[str, Any]
 
 _ID: Json = {
@@ -195,6 +197,7 @@ def document() -> Json:
                     "Is every submission accounted for?", "getConservation", _answer("The counts.", "Conservation")
                 )
             },
+            **deciding.paths(_operation, _answer),
             "/api/v1/openapi.json": {
                 "get": _operation("This description", "getDescription", {"description": "OpenAPI 3.1."})
             },
@@ -263,7 +266,18 @@ def document() -> Json:
                     unjournaled=_NUMBER,
                     holds={"type": "boolean"},
                 ),
-                "Problem": _object("RFC 9457.", type=_TEXT, title=_TEXT, status=_NUMBER, detail=_TEXT),
+                **deciding.SCHEMAS,
+                "Problem": _object(
+                    "RFC 9457.",
+                    type=_TEXT,
+                    title=_TEXT,
+                    status=_NUMBER,
+                    detail=_TEXT,
+                    errors={
+                        "type": "array",
+                        "items": _object("What is wrong with one field of the body.", field=_TEXT, detail=_TEXT),
+                    },
+                ),
             },
         },
     }

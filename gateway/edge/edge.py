@@ -132,7 +132,7 @@ class Edge:
     async def _own(self, exchange: Exchange, generation: Generation, name: str, target: Target) -> None:
         """What the gateway serves itself. Nothing here shows a score, a signal or a reason."""
         if exchange.method in ("GET", "HEAD"):
-            if name in ("received", "declined"):
+            if name in ("received", "declined", "page_declined"):
                 reference = next((value for key, value in target.query if key == "reference"), "")
                 await say(exchange, name, reference if _REFERENCE.fullmatch(reference) else "", style="html")
                 return

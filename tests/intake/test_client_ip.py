@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.intake.client_ip import Resolved, TrustedProxies, canonical_address, forwarded_nodes, resolve
+from gateway.intake.client_ip import Resolved, TrustedProxies, canonical_address, forwarded_nodes, resolve, told
 
 TRUSTED = TrustedProxies(["10.0.0.0/8", "127.0.0.1", "2001:db8:ffff::/48"])
 
@@ -153,3 +153,22 @@ def test_any_header_gives_an_address_or_a_reason(peer: str, headers: tuple[tuple
 def test_forwarded_nodes_never_raise(text: str) -> None:
     nodes = forwarded_nodes(text)
     assert nodes is None or len(nodes) <= 32
+
+
+def test_who_asks_for_others_names_the_client() -> None:
+    trusted = TrustedProxies(["10.0.0.0/8"])
+
+    def client(*headers: tuple[bytes, bytes]) -> tuple[str | None, str]:
+        found = told(headers, trusted)
+        return found.address, found.via
+
+    assert client((b"X-Forwarded-For", b"198.51.100.7, 203.0.113.5, 10.0.0.1")) == ("203.0.113.5", "x-forwarded-for")
+    assert client((b"X-Forwarded-For", b"203.0.113.5"), (b"X-Real-IP", b"192.0.2.1")) == (
+        "203.0.113.5",
+        "x-forwarded-for",
+    )
+    assert client((b"X-Forwarded-For", b" , "), (b"X-Real-IP", b"203.0.113.5")) == ("203.0.113.5", "x-real-ip")
+    assert client((b"X-Forwarded-For", b"unknown"))[0] is None
+    nobody = told((), trusted)
+    assert nobody.address is None
+    assert nobody.problem is not None
