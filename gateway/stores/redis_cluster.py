@@ -72,24 +72,18 @@ class Cluster:
         """Soon, in the background."""
         self._wanted.set()
 
-    async def evaluate(self, bucket: int, command: bytes) -> bytes | Failure:
-        """One call for one bucket; sent to the right node where the map was wrong, once."""
-        link = self.owners[bucket]
-        if link is None:
-            return self.failure
-        reply = await link.evaluate(command)
-        if type(reply) is bytes:
-            return reply
+    async def settle(self, bucket: int, link: Link, command: bytes, reply: Reply) -> bytes | Failure:
+        """What a call for one bucket came to: sent to the right node where the map was wrong, once."""
+        reply = await link.settle(command, reply)
         if isinstance(reply, hiredis.ReplyError):
             word, _, rest = str(reply).partition(" ")
             if word in ("MOVED", "ASK"):
                 link = self._pointed(word, rest, bucket, link)
-                asking = link.connection
-                if word == "ASK" and asking is not None:
-                    asking.post(ASKING)
+                if word == "ASK" and link.connection is not None:
+                    link.connection.post(ASKING)
                 reply = await link.evaluate(command)
-                if type(reply) is bytes:
-                    return reply
+        if type(reply) is bytes:
+            return reply
         failure = reply if isinstance(reply, Failure) else explain(str(reply))
         link.note(failure)
         if failure.kind in ("moving", "replica", "down", "away"):

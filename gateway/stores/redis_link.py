@@ -101,22 +101,34 @@ class Link:
         if failure.kind in HOPELESS:
             self.renew(failure)
 
-    async def evaluate(self, command: bytes) -> bytes | Failure | hiredis.ReplyError:
-        """One call of the script; loaded where the server forgot it. Error replies are handed on: a cluster reads them."""
-        connection = self.connection
-        if connection is None:
-            return self.failure
+    def ask(self, command: bytes) -> asyncio.Future[Reply] | None:
+        """Sends a call of the script; what comes back is for `settle`, unless it is bytes. None while there is no connection."""
+        if self.connection is None:
+            return None
         self._tally.round_trips += 1
-        reply: Reply = await connection.send(command)
-        if type(reply) is hiredis.ReplyError and str(reply).startswith("NOSCRIPT"):
+        return self.connection.send(command)
+
+    async def settle(self, command: bytes, reply: Reply) -> bytes | Failure | hiredis.ReplyError:
+        """What a call came to in the end: the script is loaded where the server forgot it. Error replies are handed on: a cluster reads them."""
+        connection = self.connection
+        if type(reply) is hiredis.ReplyError and connection is not None and str(reply).startswith("NOSCRIPT"):
             connection.load()
+            self._tally.round_trips += 1
             reply = await connection.send(command)
+        if isinstance(reply, bytes | Failure | hiredis.ReplyError):
+            return reply
+        return away("answered something else")
+
+    async def evaluate(self, command: bytes) -> bytes | Failure | hiredis.ReplyError:
+        """`ask` and `settle` in one."""
+        asked = self.ask(command)
+        if asked is None:
+            return self.failure
+        reply = await asked
         if type(reply) is bytes:
             self.remedy = None
             return reply
-        if isinstance(reply, Failure | hiredis.ReplyError):
-            return reply
-        return away("answered something else")
+        return await self.settle(command, reply)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()

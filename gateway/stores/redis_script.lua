@@ -18,7 +18,8 @@ local MARK, MARKS, CAP, COUNT_CAP = 12, 768, 64, 100000000
 local DAY_US, DAY_MIN, HOUR_US = 86400000000, 1440, 3600000000
 local EPOCH_MS = "8640000000"  -- 100 days: longer than anything that is counted or sealed
 
-local call, byte, sub, find = redis.call, string.byte, string.sub, string.find
+local KEYS, ARGV, spread = KEYS, ARGV, unpack
+local call, byte, sub, find, format = redis.call, string.byte, string.sub, string.find, string.format
 local pack, unpack, floor = struct.pack, struct.unpack, math.floor
 
 local blob = ARGV[1]
@@ -33,22 +34,41 @@ else
 end
 local dry, failed = flags % 2 == 1, flags >= 2
 
-local get = function(key) return call("GET", key) end
-local put = function(key, value, keep) call("SET", key, value, "PX", keep) end
-if dry then
-  local written = {}
-  get = function(key) return written[key] or call("GET", key) end
-  put = function(key, value) written[key] = value end
+-- All rows are read at once. What this call writes is noted, since an observation may touch a key twice; a dry run keeps what it would have written.
+local held, written = call("MGET", spread(KEYS)), {}
+
+-- keep: milliseconds as text (cheaper than turning numbers into text within redis.call), nil: as long as the row before.
+local function put(key, row, keep)
+  if dry then
+    written[key] = row
+    return
+  end
+  written[key] = true
+  if keep then
+    call("SET", key, row, "PX", keep)
+  else
+    call("SET", key, row, "KEEPTTL")
+  end
+end
+
+-- Overwrites part of a row in place, which costs half of what SET costs.
+local function patch(key, row, from, part)
+  if dry then
+    written[key] = sub(row, 1, from) .. part .. sub(row, from + #part + 1)
+    return
+  end
+  written[key] = true
+  call("SETRANGE", key, from == 0 and "0" or "16", part)
 end
 
 -- The epoch. A caller that knows another one than there is says so to all others, by the mark of loss.
 local made, renewed, lost = 0, 0, 0
 do
-  local held, write = call("GET", KEYS[1]), false
-  if held then
-    made, renewed, lost = unpack("<ddB", held)
+  local row, write = held[1], false
+  if row then
+    made, renewed, lost = unpack("<ddB", row)
   end
-  if not held or (failed and made == known) then
+  if not row or (failed and made == known) then
     made, lost, write = server, known > 0 and 1 or 0, true
   elseif known > 0 and made ~= known and lost == 0 then
     lost, write = 1, true
@@ -69,7 +89,7 @@ local function stand_at(at)
   s1, s2, s3 = minute - minute % 10, minute - minute % 60, minute - minute % DAY_MIN
   b0, b1, b2, b3 = minute - 1, s1 - 10, s2 - 60, s3 - DAY_MIN
   r0, r1, r2, r3 = (minute + 1) * 60000 - ms, (s1 + 10) * 60000 - ms, (s2 + 60) * 60000 - ms, (s3 + DAY_MIN) * 60000 - ms
-  keep = (s3 + 2 * DAY_MIN) * 60000 - ms + grace
+  keep = format("%.0f", (s3 + 2 * DAY_MIN) * 60000 - ms + grace)
 end
 local present = floor(now / 1000)
 stand_at(present)
@@ -90,8 +110,7 @@ end
 
 local FIRST, FIRST_BARE = pack(COUNTED, 1, 1, 1, 1, 1, 1, 1, 1), pack(COUNTED, 1, 1, 1, 1, 0, 0, 0, 0)
 
-local function hit(key, tag, mark)
-  local row = get(key)
+local function hit(key, row, tag, mark)
   local last = row and unpack("<I", row)
   if last and last > minute then  -- the server's clock fell back: it stands still for this key, or starts afresh after a day
     if last - minute > DAY_MIN then
@@ -137,7 +156,8 @@ local function hit(key, tag, mark)
     d2 = n - gone
     d3 = n - older(marks, gone, b3)
   end
-  if tag and sub(marks, -MARK) ~= mark then
+  local same = not tag or sub(marks, -MARK) == mark
+  if not same then
     local at = find(marks, tag, 1, true)
     while at and at % MARK ~= 1 do  -- found across two neighbours
       at = find(marks, tag, at + 1, true)
@@ -166,7 +186,14 @@ local function hit(key, tag, mark)
     if c1 > COUNT_CAP then c1 = COUNT_CAP end
     if c0 > COUNT_CAP then c0 = COUNT_CAP end
   end
-  put(key, pack(ROW, minute, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3) .. marks, keep)
+  local fixed = pack(ROW, minute, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3)
+  if last < s3 then
+    put(key, fixed .. marks, keep)
+  elseif same and #row >= FIXED then
+    patch(key, row, 0, fixed)
+  else
+    put(key, fixed .. marks)
+  end
   return pack(
     COUNTED,
     c0 + floor((p0 * r0 + 30000) / 60000),
@@ -180,15 +207,14 @@ end
 local NOTHING = pack("<dII", 0, 0, 0)
 
 -- ttl in seconds and the value to bind; nil: only look.
-local function bound(key, ttl, value)
-  local held = get(key)
-  if held then
-    local till, first, count = unpack("<ddI", held)
+local function bound(key, row, ttl, value)
+  if row then
+    local till, first, count = unpack("<ddI", row)
     if till > now and first - now <= DAY_US then
-      local found = sub(held, 21)
+      local found = sub(row, 21)
       if ttl then
         if count < COUNT_CAP then count = count + 1 end
-        put(key, pack("<ddI", till, first, count) .. found, floor((till - now) / 1000) + 1 + grace)
+        patch(key, row, 16, pack("<I", count))
       end
       return pack("<dII", first, count, #found) .. found
     end
@@ -196,7 +222,7 @@ local function bound(key, ttl, value)
   if not ttl then
     return NOTHING
   end
-  put(key, pack("<ddI", now + ttl * 1000000, now, 1) .. value, ttl * 1000 + 1 + grace)
+  put(key, pack("<ddI", now + ttl * 1000000, now, 1) .. value, format("%.0f", ttl * 1000 + 1 + grace))
   return pack("<dII", now, 1, #value) .. value
 end
 
@@ -204,20 +230,24 @@ local answers = { pack("<ddB", now, made, lost) }
 local at, previous, mark = 18, nil, nil
 for i = 2, #KEYS do
   local kind, key = byte(blob, at), KEYS[i]
+  local row, again = held[i], written[key]
+  if again then
+    row = dry and again or call("GET", key)
+  end
   if kind == 72 then  -- H
     local tag = sub(blob, at + 1, at + 8)
     if tag ~= previous then
       previous, mark = tag, tag .. pack(">I", minute)
     end
-    answers[i] = hit(key, tag, mark)
+    answers[i] = hit(key, row, tag, mark)
   elseif kind == 104 then  -- h
-    answers[i] = hit(key)
+    answers[i] = hit(key, row)
   elseif kind == 83 then  -- S
     local ttl, length = unpack("<II", blob, at + 1)
-    answers[i] = bound(key, ttl, sub(blob, at + 9, at + 8 + length))
+    answers[i] = bound(key, row, ttl, sub(blob, at + 9, at + 8 + length))
     at = at + length
   else
-    answers[i] = bound(key)
+    answers[i] = bound(key, row)
   end
   at = at + 9
   if ms ~= present then

@@ -11,6 +11,7 @@ import hiredis
 from detectors.observation import Unavailable
 from gateway.stores.hot import Answers, Operation, Result
 from gateway.stores.redis_cluster import Cluster
+from gateway.stores.redis_connection import Reply
 from gateway.stores.redis_epochs import Epochs
 from gateway.stores.redis_errors import Failure, away, explain
 from gateway.stores.redis_link import Link, Tally
@@ -20,6 +21,30 @@ from gateway.stores.redis_wire import BUCKETS, Wire, bucket_of, read
 
 OLDEST = 7
 """Major version of the oldest server that is tested."""
+
+
+class _Call:
+    """One bucket's part of an observation in a cluster."""
+
+    __slots__ = ("asked", "bucket", "command", "flags", "link", "ops", "places", "reply")
+
+    def __init__(
+        self,
+        bucket: int,
+        places: list[int],
+        ops: list[Operation],
+        flags: int,
+        command: bytes,
+        link: Link | None,
+        asked: asyncio.Future[Reply] | None,
+    ) -> None:
+        self.bucket, self.places, self.ops, self.flags = bucket, places, ops, flags
+        self.command, self.link, self.asked = command, link, asked
+        self.reply: Reply = None
+
+    async def settle(self, cluster: Cluster) -> None:
+        assert self.link is not None
+        self.reply = await cluster.settle(self.bucket, self.link, self.command, self.reply)
 
 
 class RedisState:
@@ -82,50 +107,63 @@ class RedisState:
         flags = epochs.flags(0, dry)
         at = float(now) if self._callers_clock else -1.0
         reply = await link.evaluate(wire.command(wire.epoch, ops, at, epochs.known[0], flags))
+        if type(reply) is not bytes:
+            reply = reply if isinstance(reply, Failure) else explain(str(reply))
+            link.note(reply)
+        return self._read(reply, ops, now, 0, flags)
+
+    async def _spread(self, cluster: Cluster, ops: Sequence[Operation], now: int, dry: bool) -> Answers:
+        at = float(now) if self._callers_clock else -1.0
+        groups: dict[int, list[int]] = {}
+        for place, op in enumerate(ops):
+            groups.setdefault(bucket_of(op.key), []).append(place)
+        calls = [self._call(cluster, bucket, places, ops, at, dry) for bucket, places in groups.items()]
+        unsettled = []
+        for call in calls:
+            link = call.link
+            if link is None:
+                call.reply = cluster.failure
+            elif call.asked is None:
+                call.reply = link.failure
+                link.note(link.failure)
+            else:
+                call.reply = await call.asked
+                if type(call.reply) is not bytes:
+                    unsettled.append(call)
+                elif link.remedy is not None:
+                    link.remedy = None
+        if unsettled:
+            await asyncio.gather(*(call.settle(cluster) for call in unsettled))
+        results: list[Result] = [None] * len(ops)
+        partial: dict[int, str] = {}
+        for call in calls:
+            answers = self._read(call.reply, call.ops, now, call.bucket, call.flags)
+            for place, result in zip(call.places, answers.results, strict=True):
+                results[place] = result
+            for place, note in answers.partial.items():
+                partial[call.places[place]] = note
+        return Answers(results, partial)
+
+    def _call(
+        self, cluster: Cluster, bucket: int, places: list[int], ops: Sequence[Operation], at: float, dry: bool
+    ) -> _Call:
+        mine = [ops[place] for place in places]
+        flags = self._epochs.flags(bucket, dry)
+        command = self._wire.command(self._wire.epochs[bucket], mine, at, self._epochs.known[bucket], flags)
+        link = cluster.owners[bucket]
+        return _Call(bucket, places, mine, flags, command, link, link.ask(command) if link is not None else None)
+
+    def _read(self, reply: Reply, ops: Sequence[Operation], now: int, scope: int, flags: int) -> Answers:
+        """Of what a call came to in the end: bytes or a Failure."""
         if type(reply) is bytes:
             try:
                 heard = read(reply, ops, now)
             except struct.error:
                 reply = away("answered something else")
             else:
-                note = epochs.hear(0, flags, heard)
+                note = self._epochs.hear(scope, flags, heard)
                 return Answers(heard.results, dict.fromkeys(range(len(ops)), note)) if note else Answers(heard.results)
-        failure = reply if isinstance(reply, Failure) else explain(str(reply))
-        link.note(failure)
-        return Answers([Unavailable(failure.reason)] * len(ops))
-
-    async def _spread(self, cluster: Cluster, ops: Sequence[Operation], now: int, dry: bool) -> Answers:
-        epochs, wire = self._epochs, self._wire
-        at = float(now) if self._callers_clock else -1.0
-        groups: dict[int, list[int]] = {}
-        for place, op in enumerate(ops):
-            groups.setdefault(bucket_of(op.key), []).append(place)
-        results: list[Result] = [None] * len(ops)
-        partial: dict[int, str] = {}
-
-        async def carry_out(bucket: int, places: list[int]) -> None:
-            mine = [ops[place] for place in places]
-            flags = epochs.flags(bucket, dry)
-            command = wire.command(wire.epochs[bucket], mine, at, epochs.known[bucket], flags)
-            reply = await cluster.evaluate(bucket, command)
-            if type(reply) is bytes:
-                try:
-                    heard = read(reply, mine, now)
-                except struct.error:
-                    reply = away("answered something else")
-                else:
-                    note = epochs.hear(bucket, flags, heard)
-                    for place, result in zip(places, heard.results, strict=True):
-                        results[place] = result
-                        if note:
-                            partial[place] = note
-                    return
-            assert isinstance(reply, Failure)
-            for place in places:
-                results[place] = Unavailable(reply.reason)
-
-        await asyncio.gather(*(carry_out(bucket, places) for bucket, places in groups.items()))
-        return Answers(results, partial)
+        return Answers([Unavailable(reply.reason)] * len(ops))
 
     def _links(self) -> list[Link]:
         if self._cluster is not None:

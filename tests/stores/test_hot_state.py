@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections import Counter, defaultdict
 
@@ -12,16 +13,31 @@ from hypothesis import strategies as st
 from detectors.observation import WINDOWS, Count
 from gateway.stores.hot import DISTINCT_CAP, Hit, Look, Seal, Sealed
 from gateway.stores.memory import MemoryState
+from gateway.stores.redis_settings import RedisSettings
+from gateway.stores.redis_state import RedisState
 
-BACKENDS = {"memory": MemoryState}
 SECOND = 1_000_000
 NOON = 1_760_011_200 * SECOND  # on the edge of a bucket of every window but the day
 DAY = 86_400 * SECOND
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-def state(request):
-    return BACKENDS[request.param]()
+def redis_state(servers, mode):
+    """Counts by the tests' clock; the deadline is that of a busy machine."""
+    nodes = servers.addresses if mode == "cluster" else (("127.0.0.1", servers.port),)
+    return RedisState(RedisSettings(mode, nodes, deadline_s=5, connect_s=5), callers_clock=True)
+
+
+@pytest.fixture(params=["memory", "redis", "cluster"])
+async def state(request):
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    servers = request.getfixturevalue("redis_server" if request.param == "redis" else "redis_cluster")
+    servers.flush()
+    shared = redis_state(servers, "single" if request.param == "redis" else "cluster")
+    await shared.start()
+    yield shared
+    await shared.close()
 
 
 class Model:
@@ -65,6 +81,25 @@ async def test_the_bucket_before_counts_by_the_share_still_covered(state):
     assert counts[1] == Count(11, 1)
 
 
+@pytest.mark.parametrize("place", range(len(WINDOWS)))
+async def test_half_an_event_rounds_up_in_every_window(state, place):
+    window = WINDOWS[place] * SECOND
+    edge = NOON - NOON % DAY + DAY
+    await state.observe([Hit(b"k")], edge - SECOND)
+    assert (await state.observe([Hit(b"k")], edge + window // 2)).results[0][place].count == 2
+    await state.observe([Hit(b"l")], edge + DAY - SECOND)
+    assert (await state.observe([Hit(b"l")], edge + DAY + window // 2 + 1000)).results[0][place].count == 1
+
+
+async def test_a_member_that_looks_like_the_seam_of_two_others_is_another(state):
+    """Marks lie side by side: eight bytes for the member, four for the minute."""
+    minute = (NOON // 60 // SECOND).to_bytes(4, "big")
+    await state.observe([Hit(b"k", b"wxyzABCD"), Hit(b"k", b"12345678")], NOON)
+    seam, again = (await state.observe([Hit(b"k", b"ABCD" + minute), Hit(b"k", b"wxyzABCD")], NOON)).results
+    assert seam[0] == Count(3, 3)
+    assert again[0] == Count(4, 3)
+
+
 async def test_distinct_members_are_exact_up_to_the_cap(state):
     for number in range(DISTINCT_CAP + 20):
         (counts,) = (await state.observe([Hit(b"k", b"member %d" % number)], NOON)).results
@@ -93,14 +128,83 @@ MEMBERS = st.one_of(st.none(), st.integers(0, 90).map(lambda n: b"%d" % n))
 HITS = st.lists(st.tuples(STEPS, st.sampled_from([b"a", b"b"]), MEMBERS), max_size=150)
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
 @settings(max_examples=60, deadline=None)
 @given(hits=HITS, start=st.integers(0, 3 * DAY))
-async def test_equal_to_the_plain_model(backend, hits, start):
-    state, model, now = BACKENDS[backend](), Model(), start
+async def test_equal_to_the_plain_model(hits, start):
+    state, model, now = MemoryState(), Model(), start
     for step, key, member in hits:
         now += step
         assert (await state.observe([Hit(key, member)], now)).results == [model.hit(key, member, now)]
+
+
+KEYS = st.sampled_from([b"a", b"b", b"c" * 24])
+OPS = st.lists(
+    st.one_of(
+        st.builds(Hit, KEYS, MEMBERS),
+        st.builds(Hit, KEYS, st.just(b"8 bytes!")),
+        st.builds(Seal, KEYS, st.binary(max_size=40), st.sampled_from([1, 60, 86_400, 90 * 86_400])),
+        st.builds(Look, KEYS),
+    ),
+    max_size=8,
+)
+VISITS = st.lists(st.tuples(STEPS, OPS, st.booleans() | st.just(False)), max_size=60)
+
+
+@pytest.mark.parametrize("mode", ["single", "cluster"])
+def test_shared_and_in_process_answer_the_same(mode, request):
+    servers = request.getfixturevalue("redis_server" if mode == "single" else "redis_cluster")
+
+    @settings(max_examples=40 if mode == "single" else 15, deadline=None)
+    @given(visits=VISITS, start=st.integers(0, 3 * DAY) | st.just(NOON))
+    def same(visits, start):
+        servers.flush()
+        asyncio.run(compare(visits, start))
+
+    async def compare(visits, start):
+        local, shared, now = MemoryState(), redis_state(servers, mode), start
+        await shared.start()
+        for step, ops, dry in visits:
+            now += step
+            answers = await shared.observe(ops, now, dry=dry)
+            assert list(answers.results) == (await local.observe(ops, now, dry=dry)).results
+        await shared.close()
+
+    same()
+
+
+@pytest.mark.parametrize("members", [DISTINCT_CAP - 1, DISTINCT_CAP + 30])
+async def test_crowds_over_days_count_the_same_everywhere(state, members):
+    local, now = MemoryState(), NOON
+    for number in range(1500):
+        now += (number * 7919 % 97) * 1_234_567
+        ops = [Hit(b"k", b"%d" % (number * 31 % members)), Hit(b"other", None if number % 3 else b"m")]
+        assert (await state.observe(ops, now)).results == (await local.observe(ops, now)).results
+
+
+async def test_a_dry_run_answers_as_if_and_changes_nothing(state):
+    await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 60)], NOON)
+    ops = [Hit(b"k", b"n"), Hit(b"k", b"o"), Hit(b"new"), Seal(b"s", b"w", 60), Seal(b"t", b"x", 60), Look(b"t")]
+    tried = (await state.observe(ops, NOON + SECOND, dry=True)).results
+    assert tried == [
+        (Count(2, 2),) * 4,
+        (Count(3, 3),) * 4,
+        (Count(1, 0),) * 4,
+        Sealed(b"v", NOON, 2),
+        Sealed(b"x", NOON + SECOND, 1),
+        Sealed(b"x", NOON + SECOND, 1),
+    ]
+    assert (await state.observe(ops, NOON + SECOND, dry=True)).results == tried
+    assert (await state.observe(ops, NOON + SECOND)).results == tried
+
+
+async def test_nothing_asked_is_nothing_answered(state):
+    assert list((await state.observe([], NOON)).results) == []
+
+
+async def test_all_is_well(state):
+    answers = await state.observe([Hit(b"k")], NOON)
+    assert answers.partial == {}
+    assert state.trouble is None
 
 
 async def test_many_members_over_many_buckets_equal_the_plain_model(state):
@@ -151,10 +255,15 @@ async def test_a_clock_that_falls_back_by_more_than_a_day_starts_afresh(state):
     await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 10**6)], NOON + 400 * DAY)
     back = (await state.observe([Hit(b"k", b"m"), Look(b"s")], NOON)).results
     assert back == [(Count(1, 1),) * 4, None]
-    assert state.sizes().resets == 1
 
 
 class TestMemoryBounds:
+    async def test_a_clock_that_falls_back_by_more_than_a_day_is_noted(self):
+        state = MemoryState()
+        await state.observe([Hit(b"k")], NOON + 400 * DAY)
+        await state.observe([Hit(b"k")], NOON)
+        assert state.sizes().resets == 1
+
     async def test_memory_is_bounded_and_eviction_counted(self):
         state = MemoryState(max_keys=90)
         for number in range(1000):
