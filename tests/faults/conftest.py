@@ -12,6 +12,17 @@ from running import site
 from shared_stores import SharedStores, merged
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stores" in metafunc.fixturenames:
+        metafunc.parametrize("stores", ["embedded", "shared"], indirect=True)
+
+
+@pytest.fixture
+def stores(request: pytest.FixtureRequest) -> SharedStores | None:
+    """None: in the process and in a file. Else Redis and PostgreSQL, which nobody breaks."""
+    return request.getfixturevalue("shared_stores") if request.param == "shared" else None
+
+
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     made = Origin()

@@ -51,3 +51,8 @@ def merged(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
         below = made.get(key)
         made[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, Mapping) else value
     return made
+
+
+def settings_on(stores: SharedStores | None, over: Mapping[str, Any]) -> dict[str, Any]:
+    """A gateway's settings on these stores, None: on those in the process and in a file."""
+    return dict(over) if stores is None else merged(stores.settings(), over)

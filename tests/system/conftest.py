@@ -10,7 +10,7 @@ import pytest
 from forking import ForkedGateway
 from origin import Origin
 from running import Gateway, Start
-from shared_stores import SharedStores, merged
+from shared_stores import SharedStores, settings_on
 
 EMBEDDED_ONLY = {
     "test_a_second_gateway_does_not_touch_the_store": "two gateways may share PostgreSQL, and must not share a file",
@@ -21,6 +21,9 @@ EMBEDDED_ONLY = {
     "test_log_events_are_those_that_are_documented": "it reads the source",
 }
 """Tests that a second pair of stores would tell nothing new, and why. All others run on both."""
+
+WHOLE_PROGRAM = ("test_operations",)
+"""Modules whose gateways are started as an operator starts them, not forked: how the program starts and ends is what they test."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,11 +55,12 @@ def gateways(
 
     def make(config: Mapping[str, Any], directory: Path | None = None, env: Mapping[str, str] | None = None) -> Gateway:
         place = directory or tmp_path_factory.mktemp("gateway")
-        if stores is None:
-            gateway = Gateway(place, config, env)
+        settings = settings_on(stores, config)
+        environ = {**(stores.env if stores else {}), **(env or {})}
+        if env or request.module.__name__.rpartition(".")[2] in WHOLE_PROGRAM:
+            gateway = Gateway(place, settings, environ)
         else:
-            settings = merged(stores.settings(), config)
-            gateway = ForkedGateway(place, settings, {**stores.env, **(env or {})}, request.getfixturevalue("forker"))
+            gateway = ForkedGateway(place, settings, environ, request.getfixturevalue("forker"))
         running.append(gateway)
         return gateway
 
