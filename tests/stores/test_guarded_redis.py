@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from servers import Redis, RedisCluster
+from servers import Redis, RedisCluster, Sentinels
 
 from detectors.observation import Unavailable
 from gateway.model import now_us
@@ -22,6 +22,7 @@ from gateway.stores.redis_settings import RedisSettings
 from gateway.stores.redis_state import RedisState
 
 VISITORS = 8
+OPS = tuple(Hit(b"a%d" % each, b"m") for each in range(6))
 BACK_WITHIN_S = 5.0
 DEADLINE_S = 0.05
 """Long enough for a busy test machine."""
@@ -45,7 +46,7 @@ class Load:
         while not self._stop:
             self.answered += 1
             click = b"C%d-%d" % (visitor, self.answered)
-            ops = [*(Hit(b"a%d" % each, b"m") for each in range(6)), Seal(click, b"v", 600), Look(b"Snone")]
+            ops = [*OPS, Seal(click, b"v", 600), Look(b"Snone")]
             begin = time.monotonic()
             answers = await self.state.observe(ops, now_us())
             self.waited += time.monotonic() - begin >= DEADLINE_S
@@ -194,3 +195,29 @@ async def test_a_paused_master_of_a_cluster_is_waited_for_only_for_a_moment() ->
             assert load.state.opened == 0
             await off_loop(slow.resume)
             await load.back("one of three masters paused")
+
+
+async def test_a_replica_takes_over_by_sentinels_and_answers_say_what_may_be_lost() -> None:
+    with Sentinels() as sentinels:
+        settings = RedisSettings("sentinel", sentinels.addresses, "mymaster", deadline_s=DEADLINE_S)
+        async with loaded(settings) as load:
+            assert (load.alone, load.noted) == (0, 0)
+            await off_loop(sentinels.master.kill)
+            await load.until(lambda: load.alone > 0)
+            await load.until(lambda: load.noted > 0, 30)
+            await load.back("the master died, a replica took over")
+            assert sentinels.current is sentinels.replica
+
+
+async def test_a_replica_takes_over_in_a_cluster_and_only_its_part_says_so() -> None:
+    with RedisCluster(masters=3, replicas=1) as cluster:
+        settings = RedisSettings("cluster", cluster.addresses[:3], deadline_s=DEADLINE_S)
+        async with loaded(settings) as load:
+            dead = cluster.nodes[1]
+            await off_loop(dead.kill)
+            await load.until(lambda: load.alone > 0)
+            await off_loop(lambda: cluster.wait_taken_over(dead))
+            await load.back("one of three masters died, its replica took over")
+            noted = [len((await load.state.observe(OPS, now_us())).partial) for _ in range(20)]
+            assert all(0 < count < len(OPS) for count in noted)
+            assert load.state.opened <= 1
