@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,39 @@ class ForkedGateway(Gateway):
         reading, writing = os.pipe()
         threading.Thread(target=self._read, args=(reading,), daemon=True).start()
         self.code = None
-        self.child = int(self._ask("start", str(self.path), f"/proc/{os.getpid()}/fd/{writing}", self.more))
+        self.child = self._start(["serve"], writing, writing)
         os.close(writing)
         return self
+
+    def _start(self, arguments: Sequence[str], output: int, errors: int) -> int:
+        ours = f"/proc/{os.getpid()}/fd"
+        words = [*arguments, "--config", str(self.path)]
+        return int(self._ask("start", words, f"{ours}/{output}", f"{ours}/{errors}", self.more))
+
+    def cli(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """A command is a fork, too."""
+        (out_read, out), (err_read, err) = os.pipe(), os.pipe()
+        pid = self._start(arguments, out, err)
+        os.close(out)
+        os.close(err)
+        told: dict[int, str] = {}
+
+        def read(end: int) -> None:
+            with os.fdopen(end, encoding="utf-8") as lines:
+                told[end] = lines.read()
+
+        readers = [threading.Thread(target=read, args=(end,), daemon=True) for end in (out_read, err_read)]
+        for reader in readers:
+            reader.start()
+        end = time.monotonic() + timeout
+        while (code := self._ask("code", pid)) is None:
+            if time.monotonic() > end:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["leadgate", *arguments], timeout)
+            time.sleep(0.01)
+        for reader in readers:
+            reader.join(5)
+        return subprocess.CompletedProcess(["leadgate", *arguments], code, told[out_read], told[err_read])
 
     def _read(self, reading: int) -> None:
         with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
@@ -138,16 +168,19 @@ def _turn_clock(file: Path) -> None:
     time.time = lambda: real_float() + offset()
 
 
-def _run(path: str, output: int, more: Mapping[str, str]) -> None:
+def _run(arguments: list[str], output: int, errors: int, more: Mapping[str, str]) -> None:
     """In the child: never comes back."""
     code = 1
     try:
         from gateway.cli.main import main
 
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
-        os.dup2(output, 2)
+        os.dup2(errors, 2)
+        os.close(output)
+        os.close(errors)
         os.environ.update(more)
-        sys.argv = ["leadgate", "serve", "--config", path]
+        sys.argv = ["leadgate", *arguments]
         main()
         code = 0
     except SystemExit as ended:
@@ -165,12 +198,12 @@ def _main(clock: str) -> None:
         _turn_clock(Path(clock))
 
     from detectors.reference import Reference
-    from gateway import app
+    from gateway import built
 
-    reference, reader = Reference.builtin(), app.NetworkReader([])
+    reference, reader = Reference.builtin(), built.NetworkReader([])
     Reference.builtin = classmethod(lambda cls, **overrides: reference)  # type: ignore[method-assign,assignment]
-    shipped = app.NetworkReader
-    app.NetworkReader = lambda databases: shipped(databases) if databases else reader  # type: ignore[misc,assignment]
+    shipped = built.NetworkReader
+    built.NetworkReader = lambda databases: shipped(databases) if databases else reader  # type: ignore[misc,assignment]
     gc.collect()
     gc.freeze()
     codes: dict[int, int] = {}
@@ -178,12 +211,13 @@ def _main(clock: str) -> None:
         what, *words = json.loads(line)
         answer: object = None
         if what == "start":
-            path, output, more = words
-            opened = os.open(output, os.O_WRONLY)
+            arguments, *ends, more = words
+            output, errors = (os.open(end, os.O_WRONLY) for end in ends)
             answer = os.fork()
             if answer == 0:
-                _run(path, opened, more)
-            os.close(opened)
+                _run(arguments, output, errors, more)
+            os.close(output)
+            os.close(errors)
         elif what == "code":
             pid = int(words[0])
             if pid not in codes:

@@ -18,6 +18,7 @@ EMBEDDED_ONLY = {
     "test_a_port_in_use_is_named": "no store is opened that would be another one",
     "test_the_slow_parser_is_refused": "no store is opened",
     "test_settings_that_cannot_be_used_end_with_two": "no store is opened",
+    "test_what_nobody_trusted_says_is_not_believed_and_the_line_to_add_is_named": "it waits for the watch, and no store is looked at",
     "test_log_events_are_those_that_are_documented": "it reads the source",
 }
 """Tests that a second pair of stores would tell nothing new, and why. All others run on both."""
