@@ -1,8 +1,8 @@
 """A shared hot state that may fail, and the one in the process that stands in for it: visitors wait for neither.
 
 What the shared state cannot answer, this process counts for itself, and the answer says so. Where it fails again and again it is not asked any more, so
-that nobody waits for a deadline, until a probe in the background finds it well again. What was counted meanwhile stays in the process: it is not
-carried over, and limits begin in the shared state where it left off.
+that nobody waits for a deadline, until a probe in the background finds it well again. Seals that were made meanwhile are then brought there
+(handover.py); what was counted stays in the process, and limits begin in the shared state where they left off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Protocol
 import msgspec
 
 from detectors.observation import Unavailable
-from gateway.stores.hot import Answers, HotState, Operation
+from gateway.stores.handover import PAUSE_S, Handover
+from gateway.stores.hot import Answers, HotState, Operation, Result, Seal, Sealed
 from gateway.stores.memory import MemoryState, Sizes
 
 MEANWHILE = "counted in this process only"
@@ -85,6 +86,7 @@ class GuardedState:
 
     opened   how often the shared state was left alone
     probes   how often it was tried since then
+    handover seals made here, on their way to the shared state
     answered_here  reason → observations of which this process answered at least one operation
     """
 
@@ -98,6 +100,7 @@ class GuardedState:
         on_error: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         breaker: Breaker = DEFAULT,
+        handover_s: float = PAUSE_S,
     ) -> None:
         self.shared, self.local = shared, local
         self.opened = self.probes = 0
@@ -112,6 +115,7 @@ class GuardedState:
         self._probing: asyncio.Task[None] | None = None
         self._closed = False
         self._names: set[str] = set()
+        self.handover = Handover(shared, lambda: self._since is None, on_error, handover_s)
 
     async def start(self) -> None:
         await self.shared.start()
@@ -138,9 +142,9 @@ class GuardedState:
 
     async def _alone(self, ops: Sequence[Operation], now: int, dry: bool) -> Answers:
         reason = self._reason
-        results = (await self.local.observe(ops, now, dry=dry)).results
         if not ops:
-            return Answers(results)
+            return Answers(())
+        results = await self._here(ops, now, dry)
         self.answered_here[reason] += 1
         self._on_partial(reason)
         return Answers(results, dict.fromkeys(range(len(ops)), f"{reason}; {MEANWHILE}"))
@@ -149,7 +153,7 @@ class GuardedState:
         """The answers of the shared state, and this process' own where it gave none."""
         results = list(answers.results)
         failed = {place: found.reason for place, found in enumerate(results) if type(found) is Unavailable}
-        own = (await self.local.observe([ops[place] for place in failed], now, dry=dry)).results
+        own = await self._here([ops[place] for place in failed], now, dry)
         partial = dict(answers.partial)
         for (place, reason), result in zip(failed.items(), own, strict=True):
             results[place] = result
@@ -161,6 +165,14 @@ class GuardedState:
         self._tell(self._on_partial, [*failed.values(), LOST] if noted else failed.values())
         self._failed(next(iter(failed.values())), whole=len(failed) == len(ops))
         return Answers(results, partial)
+
+    async def _here(self, ops: Sequence[Operation], now: int, dry: bool) -> Sequence[Result]:
+        results = (await self.local.observe(ops, now, dry=dry)).results
+        if not dry:
+            for op, found in zip(ops, results, strict=True):
+                if type(op) is Seal and type(found) is Sealed:
+                    self.handover.add(op, found.value, now)
+        return results
 
     def _named(self, reason: str) -> str:
         if reason not in self._names:
@@ -236,5 +248,6 @@ class GuardedState:
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
+        await self.handover.close()
         await self.shared.close()
         await self.local.close()

@@ -40,6 +40,7 @@ class Load:
         self.answered = self.alone = self.noted = self.waited = self.row = 0
         self.latest = Answers(())
         self.reasons: Counter[str] = Counter()
+        self.clicks: list[bytes] = []
         self._stop = False
 
     async def visit(self, visitor: int) -> None:
@@ -47,6 +48,7 @@ class Load:
             self.answered += 1
             click = b"C%d-%d" % (visitor, self.answered)
             ops = [*OPS, Seal(click, b"v", 600), Look(b"Snone")]
+            self.clicks.append(click)
             begin = time.monotonic()
             answers = await self.state.observe(ops, now_us())
             self.waited += time.monotonic() - begin >= DEADLINE_S
@@ -59,6 +61,12 @@ class Load:
             self.noted += len(here) < len(answers.partial)
             self.latest = answers
             await asyncio.sleep(0.001)
+
+    async def unknown(self, clicks: list[bytes]) -> int:
+        """How many of these the shared state has not heard of."""
+        found = (await self.state.shared.observe([Look(click) for click in clicks], now_us())).results
+        assert not any(isinstance(each, Unavailable) for each in found)
+        return found.count(None)
 
     async def until(self, done: Callable[[], bool], seconds: float = 20) -> float:
         """Seconds it took."""
@@ -123,17 +131,22 @@ async def test_a_server_that_fails_and_comes_back(breaks: str, mends: str) -> No
         async with loaded(single(server)) as load:
             before = load.alone
             await off_loop(getattr(server, breaks))
+            first = len(load.clicks)  # of those that come now
             await load.until(lambda: load.state.open)
             await load.some()
             assert load.alone > before + 100
             assert load.state.trouble is not None and "127.0.0.1" not in load.state.trouble
             await off_loop(getattr(server, mends))
             await load.back(breaks)
+            await load.until(lambda: not len(load.state.handover))
             seen = load.alone
             await load.some()
             assert load.alone == seen
             assert load.state.trouble is None
             assert (load.noted > 0) == (breaks == "kill")  # it came back empty, and says so
+            assert await load.unknown(load.clicks[first:-VISITORS]) == 0
+            if breaks != "kill":
+                assert await load.unknown(load.clicks[:first]) == 0
 
 
 async def test_a_server_that_is_flushed_says_so_and_stays_in_use() -> None:
