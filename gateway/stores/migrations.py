@@ -32,7 +32,7 @@ class Standing(msgspec.Struct, frozen=True):
     @property
     def online(self) -> bool:
         """May gateways that use the store now go on running while, and after, the steps are made?"""
-        return all(step.oldest <= self.found for step in self.pending)
+        return self.found == 0 or all(step.oldest <= self.found for step in self.pending)
 
 
 def standing(steps: tuple[Migration, ...], found: int) -> Standing:

@@ -149,7 +149,7 @@ def adopt(
 ) -> Spool:
     """A spool by its file. Raises StoreLocked where its holder is alive, and StoreUnopenable."""
     name = f"{path.stem[:_NAME_LENGTH]}-spool-{_made(path)}"
-    return cast("Spool", Spool.open(path, keys, writer=name, settings=settings, clock=clock))
+    return Spool.open(path, keys, writer=name, settings=settings, clock=clock)
 
 
 def _made(path: Path) -> str:

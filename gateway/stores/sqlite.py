@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, Self, TypeVar, cast
 
 import msgspec
 
@@ -85,7 +85,7 @@ class SqliteStore:
         writer: str = "gateway-0",
         settings: SqliteSettings | None = None,
         clock: Callable[[], int] = now_us,
-    ) -> SqliteStore:
+    ) -> Self:
         """Open the store, making the file where there is none (not for the operator), and recover what a crash left:
         pending leads become held,
         "delivery unknown". Raises StoreUnopenable."""

@@ -135,6 +135,21 @@ def lock(path: Path) -> int:
     return descriptor
 
 
+def held(path: Path) -> bool:
+    """Does a gateway have the store open now?"""
+    try:
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _still_there(path: Path, descriptor: int) -> bool:
     try:
         return os.stat(path).st_ino == os.fstat(descriptor).st_ino
