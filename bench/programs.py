@@ -118,7 +118,7 @@ def aiohttp(folder: Path, port: int, origin: int) -> list[str]:
 def leadgate(folder: Path, port: int, origin: int, admin: int) -> list[str]:
     file = folder / "leadgate.yaml"
     file.write_text(LEADGATE.format(folder=folder, port=port, origin=origin, admin=admin))
-    serve = "import sys, pathlib; from gateway.app import serve; sys.exit(serve(pathlib.Path(sys.argv[1])))"
+    serve = "import sys, pathlib; from gateway.serving import serve; sys.exit(serve(pathlib.Path(sys.argv[1])))"
     return [sys.executable, "-c", serve, str(file)]
 
 

@@ -29,7 +29,6 @@ from detectors import DETECTORS
 from detectors.observation import Kind, ReverseName, Unavailable
 from gateway import config as configuration
 from gateway.app import Gateway
-from gateway.edge.warm_up import warm_up
 from gateway.evidence.record import Answered
 from gateway.facts.collect import Collector
 from gateway.intake.forms import FormLimits
@@ -112,7 +111,7 @@ class Measured:
 
     def _network(self, address: str) -> Any:
         since = time.perf_counter_ns()
-        found = self.gateway._network_fact(address)
+        found = self.gateway._built.network_fact(address)
         self.network_took = time.perf_counter_ns() - since
         return found
 
@@ -209,8 +208,8 @@ async def measure(folder: Path, visits: int) -> dict[str, list[tuple[str, float]
     file = folder / "leadgate.yaml"
     file.write_text(CONFIG.format(folder=folder))
     gateway = Gateway(file, configuration.load(file))
-    gateway._wire()
-    await warm_up(gateway.generation, gateway._network_fact, gateway._wants_reverse)
+    await gateway.open()
+    await gateway._built.warm_up()
     gc.collect()
     gc.freeze()
     measured = Measured(gateway)

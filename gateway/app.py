@@ -6,95 +6,86 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from aiohttp import web
 
-from detectors import crawlers
 from detectors.observation import ReverseName, Unavailable
 from detectors.reference import Reference
-from gateway import config as configuration
-from gateway import log as logging
-from gateway.bounds import intake_limits, upstream_settings
-from gateway.config import Config, Site
+from gateway import backends
+from gateway.bounds import intake_limits
+from gateway.built import Built
+from gateway.config import Config
 from gateway.console.api import admin_application
-from gateway.console.front import put_before
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
 from gateway.edge.submission import Submissions
-from gateway.edge.warm_up import warm_up
 from gateway.evidence.record import decode
 from gateway.facts.collect import Collector
 from gateway.facts.reverse import ReverseDns
 from gateway.generation import Generation
-from gateway.generation import build as build_generation
 from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
 from gateway.log import log, seldom
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, Snapshot, together
 from gateway.model import Mode
 from gateway.passport import Passports
 from gateway.pipeline import Pipeline
-from gateway.reload import NeedsRestart, Reloader
+from gateway.reload import Reloader, tell_refused, warn
 from gateway.stores import keys as stored_keys
+from gateway.stores.hot import HotState
 from gateway.stores.memory import MemoryState
-from gateway.stores.sqlite import SqliteSettings, SqliteStore
+from gateway.stores.records import Store
+from gateway.stores.spooled import SpooledStore
 from gateway.upstream.client import Upstream
 from gateway.visits.arrivals import Arrivals
 from gateway.watch import Watch
-from geoip.errors import GeoipError
+from gateway.workers.worker import APPLIED, LEAVE, READY, REFUSED, RELOAD, Worker
 from geoip.network import Network
-from geoip.reader import NetworkReader
-from rules import loader
 
-
-class Built:
-    """What a configuration is made into before it is put in force: everything that can be wrong with it has come out by then."""
-
-    def __init__(self, config: Config, upstreams: dict[tuple[str, str | None], Upstream], reference: Reference) -> None:
-        self.config = config
-        self.network = NetworkReader([path for path in config.databases if path is not None])
-        self.upstreams: dict[tuple[str, str | None], Upstream] = {}
-        known = upstreams
-
-        def upstream(site: Site) -> Upstream:
-            key = (site.origin, site.origin_ca)
-            made = self.upstreams.get(key) or known.get(key)
-            if made is None or made.settings != upstream_settings(config, site):
-                made = Upstream(site.origin, upstream_settings(config, site))
-            self.upstreams[key] = made
-            return made
-
-        self.generation: Generation = build_generation(
-            config, loader.load(local_dir=config.rules_path), reference, self.network.content_hash, upstream
-        )
+IDLE_S = 3.0
+"""Seconds that a worker which is replaced keeps idle connections, for a request that may be on its way. The next one is served by others."""
 
 
 class Gateway:
-    """One running process. `await run()` serves until SIGTERM or SIGINT."""
+    """One serving process. `await run()` serves until it is told to stop.
 
-    def __init__(self, path: Path, config: Config, admin_token: str | None = None) -> None:
+    built   made of `config` already, with everything warmed up, by the parent of several workers
+    worker  this process's place among them
+    """
+
+    store: Store
+    hot: HotState
+    keys: stored_keys.KeyRing
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        admin_token: str | None = None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        built: Built | None = None,
+        worker: Worker | None = None,
+    ) -> None:
         require_extensions()
         self.path = path
         self.config = config
         self.admin_token = admin_token
+        self.worker = worker
         self.metrics = Metrics()
         self.draining = False
-        config.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        used = SqliteStore.keys_used(config.store_path)
-        self.keys = stored_keys.KeyRing.open(config.keys_path, used)
-        self.store = SqliteStore.open(
-            config.store_path, self.keys, settings=SqliteSettings(queue=config.evidence_queue)
-        )
-        self.hot = MemoryState()
-        self._reference = Reference.builtin()
-        self._built = Built(config, {}, self._reference)
+        self._environ = environ
+        self._warm = built is not None
+        self._built = built or Built(config, {}, Reference.builtin())
         self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+        self._leaving = False
 
     @property
     def generation(self) -> Generation:
@@ -107,55 +98,82 @@ class Gateway:
         return KeyRing(current, older)
 
     async def run(self) -> int:
-        """Exit code: 0 after a clean stop."""
+        """Exit code: 0 after a clean stop. SIGTERM and SIGINT stop it, and a worker's parent does."""
         loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        if self.worker is None:
+            loop.add_signal_handler(signal.SIGINT, self._stop.set)
+        else:
+            self.worker.attend(loop, self._told)
         await self.start()
         try:
-            await stop.wait()
+            await self._stop.wait()
         finally:
             cut_off = await self.stop()
         log.info("stopped", cut_off=cut_off)
         return 0
 
-    async def start(self) -> None:
+    def _told(self, word: str) -> None:
+        if word == RELOAD:
+            self.reloader.request()
+        else:
+            self._leaving = word == LEAVE
+            self._stop.set()
+
+    async def open(self) -> None:
+        """Keys, store and hot state, and all that works on them. Raises StoreUnopenable."""
+        config, worker = self.config, self.worker
+        self.keys = await backends.open_keys(config, self._environ)
+        writer = backends.writer_name(config, 0 if worker is None else worker.seat)
+        self.store = await backends.open_store(config, self.keys, writer, self._environ)
+        self.hot = await backends.open_hot_state(config, self.metrics, self._environ)
         self._wire()
-        await warm_up(self.generation, self._network_fact, self._wants_reverse)
+
+    async def start(self) -> None:
+        """Raises StoreUnopenable, OSError."""
+        config, worker = self.config, self.worker
+        await self.open()
+        if not self._warm:
+            await self._built.warm_up()
         _settle_memory()
-        await self.store.put_generation(self.generation.id, self.generation.content)
-        for address in self.config.addresses:
-            await self.listener.start(address.host, address.port)
+        await self._put_generation(self.generation)
+        if worker is None:
+            for address in config.addresses:
+                await self.listener.start(address.host, address.port)
+        else:
+            self.listener.join(worker.public, worker.share)
         await self._start_admin()
-        self._tasks = [
-            asyncio.create_task(self.reloader.run()),
+        self._tasks += [
+            asyncio.create_task(self.reloader.run(watch=worker is None)),
             asyncio.create_task(self.releases.run()),
             asyncio.create_task(self.watch.run()),
         ]
+        if worker is not None:
+            self._tasks.append(asyncio.create_task(worker.keep_published(self._snapshot)))
+            worker.line.say(READY)
+            return
         log.info(
             "started",
             listen=[f"{host}:{port}" for host, port in self.listener.addresses],
-            admin=str(self.config.admin.listen),
-            sites=[f"{site.name}: {site.site.mode} in front of {site.site.origin}" for site in self.generation.sites],
+            admin=str(config.admin.listen),
+            sites=self._built.sites_in_words(),
             generation=self.generation.id,
         )
-        self._warn()
+        warn(config)
 
-    def _warn(self) -> None:
-        for problem in self.config.warnings:
-            log.warning("settings warning", problem=str(problem))
+    async def _put_generation(self, generation: Generation) -> None:
+        await self.store.put_generation(generation.id, generation.content)
 
     def _wire(self) -> None:
-        config, keys = self.config, self.keys
+        config, keys, worker = self.config, self.keys, self.worker
         self.suspicion = ProxySuspicion(lambda address: self._network(address).labels)
         self.reverse = ReverseDns([str(server) for server in config.dns.servers], config.dns.deadline_ms / 1000)
         collector = Collector(
             keys.current(stored_keys.HASH).derive("hot state"),
             self.hot,
-            self._network_fact,
+            lambda address: self._built.network_fact(address),
             self.reverse_fact,
-            self._wants_reverse,
+            lambda agent, network: self._built.wants_reverse(agent, network),
         )
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
@@ -168,19 +186,28 @@ class Gateway:
         self.watch = Watch(self.store, self.metrics, self.suspicion, lambda: self.config)
         self.listener = Listener(
             self.edge.handle,
-            intake_limits(config),
+            intake_limits(config, config.workers),
             self._refused,
             lambda address: self.generation.trusted.trusts(address),
             self._failed,
         )
-        self.reloader = Reloader(self.path, config, self._build, self._swap, self._reload_refused)
-        gauge = self.metrics.gauge
+        self.reloader = Reloader(
+            self.path, config, self._build, self._swap, self._reload_refused, environ=self._environ
+        )
+        if worker is not None:
+            self.metrics.others = lambda: worker.others(self._snapshot)
+        self._gauges()
+
+    def _gauges(self) -> None:
+        gauge, hot, store, worker = self.metrics.gauge, self.hot, self.store, self.worker
         gauge("leadgate_in_flight", lambda: self.listener.in_flight)
         gauge("leadgate_connections", lambda: self.listener.connections)
-        gauge("leadgate_store_queue", lambda: self.store.lag)
-        gauge("leadgate_store_healthy", lambda: float(self.store.healthy))
-        gauge("leadgate_hot_state_keys", lambda: self.hot.sizes().keys)
-        gauge("leadgate_hot_state_evicted", lambda: self.hot.sizes().evicted)
+        gauge("leadgate_workers", lambda: 1 if worker is None else len(worker.seats.connections))
+        gauge("leadgate_store_queue", lambda: store.lag)
+        gauge("leadgate_store_healthy", lambda: float(store.healthy))
+        if isinstance(hot, MemoryState):
+            gauge("leadgate_hot_state_keys", lambda: hot.sizes().keys)
+            gauge("leadgate_hot_state_evicted", lambda: hot.sizes().evicted)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
 
@@ -188,25 +215,32 @@ class Gateway:
         """Unready, finish what is under way, flush, close. Answers how many requests had to be cut off."""
         self.draining = True
         log.info("draining", in_flight=self.listener.in_flight)
-        cut_off = await self.listener.drain(self.config.drain_seconds)
+        if self._leaving:  # others answer what is asked from now on
+            for site in tuple(self._admin.sites):
+                await site.stop()
+        cut_off = await self.listener.drain(self.config.drain_seconds, IDLE_S if self._leaving else 0.0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._admin.cleanup()
         await self.store.close()
+        await self.hot.close()
         await self.reverse.close()
         for upstream in self._built.upstreams.values():
             await upstream.close()
+        if self.worker is not None:
+            self.worker.publish(self._snapshot())
         return cut_off
 
     async def _start_admin(self) -> None:
         self._admin = web.AppRunner(admin_application(self, self.admin_token), access_log=None)
         await self._admin.setup()
-        assert self._admin.server is not None
-        put_before(self._admin.server, self, self.admin_token)
-        address = self.config.admin.listen
-        site = web.TCPSite(self._admin, address.host, address.port)
-        await site.start()
+        if self.worker is None:
+            address = self.config.admin.listen
+            await web.TCPSite(self._admin, address.host, address.port).start()
+        else:
+            for sock in self.worker.admin:
+                await web.SockSite(self._admin, sock).start()
 
     # readiness
 
@@ -216,26 +250,23 @@ class Gateway:
 
     def advice(self) -> Sequence[str]:
         """What an operator should mend although requests are served."""
-        store = (
-            ()
-            if self.store.healthy
-            else (f"the store cannot commit: {self.store.trouble}; forms go to the site unstored",)
-        )
-        return (*store, *self.suspicion.advice(), *self.watch.advice())
+        own = self._advice()
+        return own if self.worker is None else together([Snapshot(advice=own), *self.metrics.others()]).advice
+
+    def _advice(self) -> tuple[str, ...]:
+        store, hot = self.store.trouble, self.hot.trouble
+        if store is not None and not (isinstance(self.store, SpooledStore) and self.store.spooling):
+            store = f"the store cannot commit: {store}; forms go to the site unstored"
+        found = [trouble for trouble in (store, hot) if trouble is not None]
+        return (*found, *self.suspicion.advice(), *self.watch.advice())
+
+    def _snapshot(self) -> Snapshot:
+        return self.metrics.snapshot(self._advice())
 
     # facts
 
     def _network(self, address: str) -> Network:
         return self._built.network.lookup(address)
-
-    def _network_fact(self, address: str) -> Network | Unavailable:
-        try:
-            return self._built.network.lookup(address)
-        except GeoipError as error:
-            return Unavailable(f"network: {error}")
-
-    def _wants_reverse(self, agent: str, network: Network) -> bool:
-        return self.config.dns.enabled and crawlers.needs_reverse(agent, network.labels)
 
     async def reverse_fact(self, address: str) -> ReverseName | Unavailable:
         return await self.reverse(address)
@@ -260,33 +291,29 @@ class Gateway:
     # reload
 
     def _build(self, config: Config) -> Built:
-        return Built(config, self._built.upstreams, self._reference)
+        return Built(config, self._built.upstreams, self._built.reference)
 
     def _swap(self, config: Config, built: Built) -> None:
         old, self._built, self.config = self._built, built, config
         self.edge.generation = built.generation
-        self.metrics.count("leadgate_reloads", "applied")
-        log.info("reloaded", generation=built.generation.id)
-        self._warn()
-        self._later(self.store.put_generation(built.generation.id, built.generation.content))
+        if self.worker is None:
+            self.metrics.count("leadgate_reloads", "applied")
+            log.info("reloaded", generation=built.generation.id)
+            warn(config)
+        else:
+            self.worker.line.say(APPLIED)
+        self._later(self._put_generation(built.generation))
         old.network.close()
         for key, upstream in old.upstreams.items():
             if built.upstreams.get(key) is not upstream:
                 self._later(upstream.close())
 
     def _reload_refused(self, error: Exception) -> None:
-        self.metrics.count("leadgate_reloads", "refused")
-        problems = (
-            [str(problem) for problem in error.problems]
-            if isinstance(error, configuration.ConfigError)
-            else [str(error)]
-        )
-        remedy = (
-            "restart the gateway"
-            if isinstance(error, NeedsRestart)
-            else "correct the file; the old settings stay in force"
-        )
-        log.error("reload refused", problems=problems, remedy=remedy)
+        problems = tell_refused(error)
+        if self.worker is None:
+            self.metrics.count("leadgate_reloads", "refused")
+        else:
+            self.worker.line.say(REFUSED, "; ".join(problems))
 
     # hooks of the listener
 
@@ -307,17 +334,3 @@ def _settle_memory() -> None:
     """What was loaded stays: the garbage collector need not walk through lists of a hundred thousand names again and again."""
     gc.collect()
     gc.freeze()
-
-
-def serve(path: Path, environ: os._Environ[str] = os.environ) -> int:
-    """Load, start, serve until told to stop. Raises ConfigError, StoreUnopenable, RulesError, GeoipError, OSError before anything is served."""
-    import uvloop
-
-    config = configuration.load(path)
-    logging.configure(config.log.level)
-    token = configuration.admin_token(config, environ)
-
-    async def main() -> int:
-        return await Gateway(path, config, token).run()
-
-    return uvloop.run(main())

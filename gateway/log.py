@@ -44,6 +44,7 @@ EVENTS = {
     "worker started": "A worker process takes visitors; how many do.",
     "worker ended": "A worker process ended; how, and in how many seconds another one takes its place.",
     "workers rolling": "All workers are replaced one after another, or that came to an end; why.",
+    "worker metrics": "A worker cannot tell the others what it counts; /metrics stands still for it. Once a minute.",
     "accept failed": "A visitor's connection could not be taken up; usually the process has too few file descriptors. Once a minute.",
     "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. Once a minute for each kind.",
 }

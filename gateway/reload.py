@@ -18,7 +18,8 @@ from typing import Generic, TypeVar
 
 from watchfiles import awatch
 
-from gateway.config import RESTART_KEYS, Config, load
+from gateway.config import RESTART_KEYS, Config, ConfigError, load
+from gateway.log import log
 
 T = TypeVar("T")
 Fingerprint = frozenset[tuple[str, str, int, int, int]]
@@ -40,6 +41,20 @@ class NeedsRestart(Exception):
     def __init__(self, keys: tuple[str, ...]) -> None:
         self.keys = keys
         super().__init__(f"{', '.join(keys)} changed and needs a restart; nothing in the new file was applied")
+
+
+def warn(config: Config) -> None:
+    for problem in config.warnings:
+        log.warning("settings warning", problem=str(problem))
+
+
+def tell_refused(error: Exception) -> list[str]:
+    """Logs why changed settings are not taken up; answers the problems."""
+    problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else [str(error)]
+    needs_restart = isinstance(error, NeedsRestart)
+    remedy = "restart the gateway" if needs_restart else "correct the file; the old settings stay in force"
+    log.error("reload refused", problems=problems, remedy=remedy)
+    return problems
 
 
 def restart_keys(old: Config, new: Config) -> tuple[str, ...]:
@@ -97,8 +112,16 @@ class Reloader(Generic[T]):
         """Asks for a reload, whether anything changed or not. For the event loop's thread."""
         self._wanted.set()
 
-    async def run(self) -> None:
-        """Watches and reloads until it is cancelled. SIGHUP asks for a reload while it runs, where the loop can take signals."""
+    async def run(self, watch: bool = True) -> None:
+        """Reloads when it is asked to, until it is cancelled.
+
+        watch  also when the files change or SIGHUP comes, where the loop can take signals; a worker is told by its parent
+        """
+        if not watch:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                await self.reload()
         loop = asyncio.get_running_loop()
         with suppress(*_NO_SIGNALS):
             loop.add_signal_handler(signal.SIGHUP, self.request)

@@ -14,14 +14,16 @@ PACKAGES = ("gateway", "detectors", "rules", "geoip")
 
 FLOORS = (
     {"gateway.cli"},
+    {"gateway.serving"},
     {"gateway.app"},
+    {"gateway.built"},
     {"gateway.console", "gateway.edge", "gateway.replay", "gateway.watch"},
     {"gateway.visits"},
     {"gateway.generation"},
     {"gateway.pipeline"},
     {"gateway.evidence"},
     {"gateway.facts", "gateway.delivery", "gateway.reports"},
-    {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends"},
+    {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends", "gateway.workers"},
     {"gateway.stores"},
     {"gateway.upstream"},
     {"gateway.intake"},

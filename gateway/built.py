@@ -1,0 +1,55 @@
+"""A configuration, made into what serves: whatever can be wrong with it has come out by then."""
+
+from __future__ import annotations
+
+from detectors import crawlers
+from detectors.observation import Unavailable
+from detectors.reference import Reference
+from gateway.bounds import upstream_settings
+from gateway.config import Config, Site
+from gateway.edge.warm_up import warm_up
+from gateway.generation import Generation
+from gateway.generation import build as build_generation
+from gateway.upstream.client import Upstream
+from geoip.errors import GeoipError
+from geoip.network import Network
+from geoip.reader import NetworkReader
+from rules import loader
+
+
+class Built:
+    """upstreams: clients of origins that are in use already; one whose settings are the same is used further. Raises RulesError, GeoipError."""
+
+    def __init__(self, config: Config, upstreams: dict[tuple[str, str | None], Upstream], reference: Reference) -> None:
+        self.config = config
+        self.reference = reference
+        self.network = NetworkReader([path for path in config.databases if path is not None])
+        self.upstreams: dict[tuple[str, str | None], Upstream] = {}
+        known = upstreams
+
+        def upstream(site: Site) -> Upstream:
+            key = (site.origin, site.origin_ca)
+            made = self.upstreams.get(key) or known.get(key)
+            if made is None or made.settings != upstream_settings(config, site):
+                made = Upstream(site.origin, upstream_settings(config, site))
+            self.upstreams[key] = made
+            return made
+
+        self.generation: Generation = build_generation(
+            config, loader.load(local_dir=config.rules_path), reference, self.network.content_hash, upstream
+        )
+
+    async def warm_up(self) -> None:
+        await warm_up(self.generation, self.network_fact, self.wants_reverse)
+
+    def network_fact(self, address: str) -> Network | Unavailable:
+        try:
+            return self.network.lookup(address)
+        except GeoipError as error:
+            return Unavailable(f"network: {error}")
+
+    def wants_reverse(self, agent: str, network: Network) -> bool:
+        return self.config.dns.enabled and crawlers.needs_reverse(agent, network.labels)
+
+    def sites_in_words(self) -> list[str]:
+        return [f"{site.name}: {site.site.mode} in front of {site.site.origin}" for site in self.generation.sites]
