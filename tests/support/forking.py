@@ -197,13 +197,15 @@ def _main(clock: str) -> None:
     if clock:
         _turn_clock(Path(clock))
 
+    import gateway.app
+    import gateway.cli.main
+    import gateway.stores.postgres  # noqa: F401 - all of it is loaded here, so that no fork has to
     from detectors.reference import Reference
-    from gateway import built
+    from geoip.reader import NetworkReader
 
-    reference, reader = Reference.builtin(), built.NetworkReader([])
+    NetworkReader([])  # keeps the published ranges
+    reference = Reference.builtin()
     Reference.builtin = classmethod(lambda cls, **overrides: reference)  # type: ignore[method-assign,assignment]
-    shipped = built.NetworkReader
-    built.NetworkReader = lambda databases: shipped(databases) if databases else reader  # type: ignore[misc,assignment]
     gc.collect()
     gc.freeze()
     codes: dict[int, int] = {}
