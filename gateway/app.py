@@ -19,6 +19,7 @@ from gateway.bounds import intake_limits
 from gateway.built import Built
 from gateway.config import Config
 from gateway.console.api import admin_application
+from gateway.console.front import put_before
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
@@ -235,6 +236,8 @@ class Gateway:
     async def _start_admin(self) -> None:
         self._admin = web.AppRunner(admin_application(self, self.admin_token), access_log=None)
         await self._admin.setup()
+        assert self._admin.server is not None
+        put_before(self._admin.server, self, self.admin_token)
         if self.worker is None:
             address = self.config.admin.listen
             await web.TCPSite(self._admin, address.host, address.port).start()
