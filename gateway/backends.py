@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.config import Config, Postgres, Redis
 from gateway.log import log
 from gateway.metrics import Metrics
-from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable
+from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable, StoreUnreachable
 from gateway.stores.guarded import GuardedState
 from gateway.stores.keys import KeyRing
 from gateway.stores.memory import MemoryState
@@ -75,7 +75,7 @@ async def open_keys(config: Config, environ: Environ = os.environ) -> KeyRing:
         return KeyRing.open(config.keys_path, SqliteStore.keys_used(config.store_path))
     try:
         used = await _postgres().keys_used(postgres_settings(config, environ))
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreUnreachable):
         return KeyRing.open(config.keys_path, None)
     return KeyRing.open(config.keys_path, used)
 

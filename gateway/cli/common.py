@@ -12,11 +12,11 @@ from typing import Annotated, NoReturn, TypeVar
 import orjson
 import typer
 
+from gateway import backends
 from gateway import config as configuration
 from gateway.config import Config, ConfigError
-from gateway.stores.errors import StoreError, StoreUnopenable
-from gateway.stores.keys import KeyRing
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.errors import StoreError, StoreUnavailable, StoreUnopenable, StoreUnreachable
+from gateway.stores.records import Store
 from geoip.errors import GeoipError
 from rules.problems import RulesError
 
@@ -49,19 +49,16 @@ def load(path: Path | None) -> Config:
 
 
 @asynccontextmanager
-async def operator_store(config: Config) -> AsyncIterator[SqliteStore]:
-    """The store of a configuration, beside a running gateway."""
-    if not config.store_path.exists():
-        fail(f"{config.store_path}: there is no store yet. It is made when the gateway first starts: leadgate serve")
-    keys = KeyRing.open(config.keys_path, SqliteStore.keys_used(config.store_path))
-    store = SqliteStore.open(config.store_path, keys, writer="operator")
+async def operator_store(config: Config) -> AsyncIterator[Store]:
+    """The store of a configuration, beside running gateways. Raises StoreError."""
+    store = await backends.operator_store(config)
     try:
         yield store
     finally:
         await store.close()
 
 
-def with_store(path: Path | None, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+def with_store(path: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
     """Run `work` on the store that the settings name; what is wrong with either ends the command in one sentence."""
     config = load(path)
 
@@ -71,9 +68,13 @@ def with_store(path: Path | None, work: Callable[[SqliteStore], Awaitable[T]]) -
 
     try:
         return asyncio.run(run())
+    except (StoreUnavailable, StoreUnreachable) as error:
+        fail(f"{error}" + (f"\n{_SPOOLED}" if config.store_place.shared else ""))
     except StoreError as error:
         fail(str(error))
 
+
+_SPOOLED = "What came since then waits in the spool of the gateway's machine: leadgate db check"
 
 UNUSABLE = (StoreUnopenable, RulesError, GeoipError, OSError)
 """What keeps the gateway from starting, each with its place and remedy in the text."""

@@ -17,7 +17,7 @@ from gateway.evidence.record import decode
 from gateway.intake.forms import FormLimits, FormUnreadable, parse_form
 from gateway.model import LeadState
 from gateway.stores.leads import LeadFilter, StoredLead
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.records import Store
 
 app = typer.Typer(help="Look at stored submissions, release or reject held ones.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def list_leads(
 ) -> None:
     """Stored submissions, newest first."""
 
-    async def read(store: SqliteStore) -> list[tuple[StoredLead, int | None]]:
+    async def read(store: Store) -> list[tuple[StoredLead, int | None]]:
         page = await store.leads(LeadFilter(state=state, site=site), limit)
         rows: list[tuple[StoredLead, int | None]] = []
         for lead in page.items:
@@ -80,7 +80,7 @@ def list_leads(
 def show(lead_id: LeadId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """One lead: what was sent, what became of it, and why it was judged as it was."""
 
-    async def read(store: SqliteStore) -> dict[str, object]:
+    async def read(store: Store) -> dict[str, object]:
         lead = await store.lead(lead_id)
         if lead is None:
             fail(f"{lead_id}: no lead has this id.")
@@ -131,7 +131,7 @@ def release(
 ) -> None:
     """Send a held lead to the origin as it was received. The running gateway sends it."""
 
-    async def ask(store: SqliteStore) -> StoredLead | None:
+    async def ask(store: Store) -> StoredLead | None:
         await store.enqueue_release(lead_id, by or getpass.getuser())
         end = time.monotonic() + WAIT_S
         lead = await store.lead(lead_id)
@@ -158,7 +158,7 @@ def release(
 def reject(lead_id: LeadId, config: ConfigOption = None, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Reject a held lead. It is kept, and can still be released."""
 
-    async def settle(store: SqliteStore) -> StoredLead | None:
+    async def settle(store: Store) -> StoredLead | None:
         await store.settle(
             lead_id, LeadState.REJECTED, "rejected", {"by": by or getpass.getuser()}, "rejected by a reviewer"
         )

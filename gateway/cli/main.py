@@ -1,4 +1,4 @@
-"""Commands: serve, init, check, explain, replay, leads."""
+"""Commands: serve, init, check, explain, replay, leads, db."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from gateway import config as configuration
-from gateway.cli import checking, leads, replaying
+from gateway.cli import checking, db, leads, replaying
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.crawlers import compare
 from gateway.console import views
 from gateway.evidence.record import decode
 from gateway.stores.leads import StoredLead
-from gateway.stores.records import StoredEntry, StoredEvent
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.records import Store, StoredEntry, StoredEvent
 
 app = typer.Typer(
     help="Tells people from invalid traffic in front of lead forms and ad landing pages.",
@@ -25,20 +24,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(leads.app, name="leads")
+app.add_typer(db.app, name="db")
 app.command()(replaying.replay)
 
 
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. SIGHUP and a changed file reload the settings."""
-    from gateway.app import serve as run
     from gateway.intake.server import ExtensionsMissing
+    from gateway.serving import serve as run
+    from gateway.workers.processes import WorkersFailed
 
     try:
         code = run(config or configuration.default_path())
     except configuration.ConfigError as error:
         fail(configuration.render(error.problems), BAD_USAGE)
-    except (*UNUSABLE, ExtensionsMissing) as error:
+    except (*UNUSABLE, ExtensionsMissing, WorkersFailed) as error:
         fail(str(error))
     raise typer.Exit(code)
 
@@ -108,7 +109,7 @@ def explain(
 ) -> None:
     """Say why a page view or a lead was judged as it was, and what would have altered it."""
 
-    async def read(opened: SqliteStore) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None]:
+    async def read(opened: Store) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None]:
         return await opened.get_record(record_id), await opened.events(record_id), await opened.lead(record_id)
 
     entry, events, lead = replaying.with_replay_store(store, read) if store is not None else with_store(config, read)

@@ -17,7 +17,7 @@ from gateway.stores.adoption import Adopted
 from gateway.stores.carried import Loose
 from gateway.stores.carrying import Limits
 from gateway.stores.draining import Moved, Mover, Primary
-from gateway.stores.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUnopenable
+from gateway.stores.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUnopenable, StoreUnreachable
 from gateway.stores.keys import KeyRing
 from gateway.stores.records import StoreStats
 from gateway.stores.spool import Content, Spool
@@ -243,7 +243,7 @@ class Keeper:
     async def _reach(self) -> None:
         try:
             self._primary = await self._connect()
-        except (StoreUnavailable, OSError) as error:
+        except (StoreUnavailable, StoreUnreachable, OSError) as error:
             self._problem = str(error)
         except StoreUnopenable as error:
             self._problem = str(error)

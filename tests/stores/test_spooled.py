@@ -18,7 +18,7 @@ from standing_in import StandIn
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, new_id
 from gateway.stores.carrying import Limits
-from gateway.stores.errors import IllegalTransition, KeyProblem, StoreUnavailable, UnknownLead
+from gateway.stores.errors import IllegalTransition, KeyProblem, StoreUnavailable, StoreUnreachable, UnknownLead
 from gateway.stores.keys import KeyRing
 from gateway.stores.records import RecordFilter
 from gateway.stores.spool import adopt, open_spool
@@ -53,7 +53,7 @@ class Pair:
 
     async def connect(self):
         if not self.reachable:
-            raise ConnectionRefusedError("connection refused")
+            raise StoreUnreachable("postgresql://127.0.0.1/leadgate", "it cannot be reached", "Is the server running?")
         return self.primary
 
     async def open(self, writer="host-1", **settings):
