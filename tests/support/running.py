@@ -166,6 +166,14 @@ class Gateway:
     def logs(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output if line.startswith("{")]
 
+    @property
+    def told(self) -> str:
+        """What an operator would look at: readiness, counters of the stores, the last lines of the log."""
+        ready = self.open("/readyz").text if self.pid is not None else "not running"
+        metrics = self.open("/metrics").text.splitlines() if self.pid is not None else []
+        stores = [line for line in metrics if line.startswith(("leadgate_store", "leadgate_spool", "leadgate_hot"))]
+        return "\n".join(["", ready, *stores, *self.output[-15:]])
+
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.logs if line.get("event") == event]
 
@@ -186,11 +194,11 @@ class Gateway:
             if answer.status == 200 and last["record"] is not None and state in (None, last["state"]):
                 return dict(last)
             time.sleep(0.05)
-        raise AssertionError(f"lead {lead_id} is not {state}: {last}")
+        raise AssertionError(f"lead {lead_id} is not {state}: {last}{self.told}")
 
     def newest_lead(self) -> dict[str, Any]:
         items = self.api("/leads?limit=1")["items"]
-        assert items, "no lead is there"
+        assert items, f"no lead is there{self.told}"
         return dict(items[0])
 
     def record(self, record_id: str, seconds: float = 10) -> dict[str, Any]:
@@ -199,7 +207,7 @@ class Gateway:
             if answer.status == 200:
                 return dict(answer.json())  # type: ignore[call-overload]
             time.sleep(0.05)
-        raise AssertionError(f"no record {record_id}: {answer.text}")
+        raise AssertionError(f"no record {record_id}: {answer.text}{self.told}")
 
     def conserved(self) -> dict[str, Any]:
         """The count of leads, which must hold at any moment."""
