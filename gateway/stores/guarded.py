@@ -199,7 +199,9 @@ class GuardedState:
     def trouble(self) -> str | None:
         if self._since is None:
             return self.shared.trouble
-        remedy = self.shared.trouble or "check that the server of `state` runs and can be reached from here"
+        remedy = self.shared.trouble
+        if remedy is None or remedy == self._reason:  # nothing better is known
+            remedy = "Check that the server of `state` runs and can be reached from here"
         return (
             f"the shared state does not answer ({self._reason}): limits, click ids and used tokens are kept by each process for itself until it "
             f"does, which is tried every {self._breaker.last_s:g} s or sooner. {remedy}"
