@@ -55,6 +55,8 @@ def explain(error: BaseException | str) -> Failure:
     word = text.partition(" ")[0].lstrip("-")
     if word == "ERR" and "invalid password" in text:  # AUTH without a user, where none has a password or another one
         word = "WRONGPASS"
+    elif word == "ERR" and ("user executing the script can't" in text or "ACL failure in script" in text):
+        word = "NOPERM"
     elif word == "ERR" and "AUTH" in text and "without any password" in text:
         return Failure(
             "refused", "redis: has no password", "redis has no password: remove it from the configuration, or set one"

@@ -1,0 +1,67 @@
+"""Behind sentinels: the master is found, and found again."""
+
+from __future__ import annotations
+
+import pytest
+from hot_states import now_us, opened, refused, until
+from servers import Sentinels
+
+from gateway.stores.hot import Hit, Seal
+
+OPS = [Hit(b"a" * 24, b"8 bytes!"), Seal(b"C" * 24, b"first", 86_400)]
+
+
+@pytest.fixture(params=[None, "secretword"])
+def sentinels(request):
+    with Sentinels(password=request.param) as all_of_them:
+        yield all_of_them
+
+
+async def test_a_killed_master_is_replaced_and_the_verdicts_say_so(sentinels):
+    async with opened(sentinels, password=sentinels.password) as state:
+        answers = await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+        assert answers.partial == {}
+        assert sentinels.master.call("WAIT", 1, 5000) == 1
+        sentinels.master.kill()
+        await until(lambda: state.observe(OPS, now_us()), refused)
+        answers = await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+        assert answers.results[1].count >= 2
+        assert answers.results[1].value == b"first"
+        assert set(answers.partial) == {0, 1}
+        async with opened(sentinels, password=sentinels.password) as newcomer:
+            assert set((await newcomer.observe(OPS, now_us())).partial) == {0, 1}
+
+
+async def test_a_master_that_steps_back_is_left():
+    with Sentinels() as sentinels:
+        async with opened(sentinels) as state:
+            await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+            await until(lambda: _asked(sentinels), lambda told: told)
+            answers = await until(
+                lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers) and answers.partial
+            )
+            assert set(answers.partial) == {0, 1}
+            assert sentinels.replica.call("DBSIZE") == 4
+
+
+async def _asked(sentinels):
+    """A sentinel refuses while it does not think the replica good enough yet."""
+    try:
+        return sentinels.sentinels[0].call("SENTINEL", "FAILOVER", "mymaster")
+    except Exception:
+        return None
+
+
+async def test_the_first_sentinel_may_be_dead():
+    with Sentinels(sentinels=3) as sentinels:
+        sentinels.sentinels[0].kill()
+        async with opened(sentinels) as state:
+            await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+
+
+async def test_a_name_that_no_sentinel_knows():
+    with Sentinels() as sentinels:
+        async with opened(sentinels, master="another") as state:
+            answers = await state.observe(OPS, now_us())
+            assert refused(answers) == ["redis: the sentinels know no master 'another' (sentinel)"] * 2
+            assert "correct `state`" in state.trouble
