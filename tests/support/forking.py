@@ -143,10 +143,6 @@ class ForkedGateway(Gateway):
         assert self.code is not None, "it was never started"
         return self.code
 
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        self.wait()
-
     def close(self) -> None:
         if self.pid is not None:
             self.kill()

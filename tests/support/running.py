@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,16 +16,11 @@ from typing import Any
 
 from origin import Origin
 from ruamel.yaml import YAML
+from server_process import descendants, free_port
 from visitor import Browser, Response, request, talk
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "system-test-token-0123456789"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 QUOTE: dict[str, Any] = {
@@ -125,8 +120,13 @@ class Gateway:
         return self.wait()
 
     def kill(self) -> None:
+        """kill -9, its workers too: as if the machine had lost its power."""
         if self.pid is not None:
+            workers = list(descendants(self.pid))
             self.signal(signal.SIGKILL)
+            for worker in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
         self.wait()
 
     def restart(self) -> None:
