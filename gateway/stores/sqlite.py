@@ -50,7 +50,7 @@ class SqliteSettings(msgspec.Struct, frozen=True):
     """
 
     queue: int = 20_000
-    linger_ms: int = 20
+    linger_ms: int = 100
     busy_ms: int = 5_000
     lease_s: int = 120
     durable: bool = True

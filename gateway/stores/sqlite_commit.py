@@ -31,7 +31,8 @@ from gateway.stores.operations import (
 )
 from gateway.stores.records import FIRST_PREV, PERSONAL_GROUPS, Entry
 
-_SIZES = (256, 64, 16, 4, 1)
+_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows in one statement. Powers of two: any number of rows takes as few statements as it has ones in binary."""
 
 Call = Callable[["Transaction"], object]
 """Any other change; raises StoreError before it has written anything where it cannot be made."""
