@@ -5,7 +5,7 @@ connection and the first to come gets it, which is not fair: with the event loop
 two workers as 32:32 in some runs and as 64:0 in others (uvloop 0.23, two cores, eight runs each), and so they did with one accept for each sign
 of readiness and with EPOLLEXCLUSIVE. One socket a worker (SO_REUSEPORT) spread them by chance, 24:40 at worst, but what waits in the queue of a
 worker that died waits for its successor. So the workers tell each other how many connections they have, in a page of memory they share, and one
-that has more than its part leaves the next to the others for a millisecond: 30:34 at worst in the same runs, and 31:33 where they came one by one.
+that has more than its part leaves the next to the others for a moment: 30:34 at worst in the same runs, and 31:33 where they came one by one.
 Who has the fewest gets the next, also where the few long connections of a proxy are all there is.
 """
 
@@ -20,10 +20,10 @@ from contextlib import suppress
 
 from gateway.log import seldom
 
-DEFER_S = 0.001
+DEFER_S = 0.002
 """How long a connection is left to workers that have fewer. They take it up within microseconds unless they are busy or dead."""
-AT_ONCE = 8
-"""Most connections taken after that without looking again: the others are stuck, and visitors wait."""
+AT_ONCE = 16
+"""Most connections taken after that without looking again: one, and twice as many each time the others did not come."""
 EXHAUSTED_S = 0.1
 """Pause after the system refused to hand out a connection (no file descriptors): it would be asked again at once, for ever."""
 
@@ -103,6 +103,7 @@ class Taker:
         self._loop = loop
         self._ssl = ssl_context
         self._pause: asyncio.TimerHandle | None = None
+        self._at_once = 1
         self.opening: set[asyncio.Task[object]] = set()
         """Connections that are taken and not yet made."""
         sock.setblocking(False)
@@ -110,6 +111,7 @@ class Taker:
 
     def _readable(self) -> None:
         if self._share.due:
+            self._at_once = 1
             self._take()
         else:
             self._rest(DEFER_S)
@@ -120,9 +122,12 @@ class Taker:
 
     def _go_on(self) -> None:
         self._pause = None
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             if not self._take():
+                self._at_once = 1  # the others came
                 break
+        else:
+            self._at_once = min(2 * self._at_once, AT_ONCE)
         if self._pause is None:
             self._loop.add_reader(self.sock, self._readable)
 

