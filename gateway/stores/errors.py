@@ -8,6 +8,7 @@ StoreError
 │   ├── StoreCorrupt       the file is damaged or is no Leadgate store
 │   ├── StoreTooNew        a newer Leadgate wrote it
 │   ├── StoreTooOld        an older Leadgate made it, and steps to today's format are missing
+│   ├── StoreUnreachable   its server does not answer now; may be there again in a moment
 │   └── KeyProblem         a key is missing, damaged or readable by others
 ├── StoreUnavailable       it cannot commit now (disk full, locked, closing); tried again by itself
 ├── UnknownLead            no lead has this id
@@ -53,6 +54,10 @@ class StoreTooNew(StoreUnopenable):
 
 
 class StoreTooOld(StoreUnopenable):
+    pass
+
+
+class StoreUnreachable(StoreUnopenable):
     pass
 
 

@@ -32,6 +32,7 @@ class Waiting(msgspec.Struct, Generic[Op]):
 
     future   None where nobody waits
     size     bytes it holds
+    seconds  how long its commit may take; None: as long as any
     refused  whoever waited was told that it failed, before it was known
     """
 
@@ -39,6 +40,7 @@ class Waiting(msgspec.Struct, Generic[Op]):
     future: asyncio.Future[object] | None
     loop: asyncio.AbstractEventLoop | None
     size: int = 0
+    seconds: float | None = None
     refused: bool = False
 
 
@@ -66,10 +68,11 @@ class Counters(msgspec.Struct):
 
 
 class Work(msgspec.Struct, Generic[Op]):
-    """What one commit takes."""
+    """What one commit takes. given: what nobody waits for in it was given to another store meanwhile."""
 
     operations: list[Waiting[Op]]
     entries: list[Item]
+    given: bool = False
 
     def singles(self) -> list[Work[Op]]:
         """The same, one thing at a time: to find what cannot be stored at all."""
@@ -118,13 +121,13 @@ class CommitQueue(Generic[Op]):
         assert waiting.future is not None
         return await waiting.future
 
-    def _ask(self, operation: Op, size: int) -> Waiting[Op]:
+    def _ask(self, operation: Op, size: int, seconds: float | None = None) -> Waiting[Op]:
         if self._closing:
             raise StoreUnavailable("the store is closing")
         if len(self._operations) >= self._bounds.queue:
             raise StoreUnavailable("too many submissions wait for the store")
         loop = asyncio.get_running_loop()
-        waiting = Waiting(operation, loop.create_future(), loop, size)
+        waiting = Waiting(operation, loop.create_future(), loop, size, seconds)
         self._push(waiting)
         return waiting
 
@@ -169,7 +172,7 @@ class CommitQueue(Generic[Op]):
     def _done_with(self, work: Work[Op], outcomes: Sequence[Outcome]) -> Answers[Op]:
         """It is durable."""
         self.trouble = None
-        self._done += len(work.entries)
+        self._done += 0 if work.given else len(work.entries)
         self.counters.unsettled += sum(
             waiting.future is None and outcome.error is not None
             for waiting, outcome in zip(work.operations, outcomes, strict=True)

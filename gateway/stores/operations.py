@@ -16,6 +16,8 @@ from gateway.stores.leads import TRANSITIONS, NewLead
 from gateway.stores.records import Entry
 
 TOKEN_BYTES = 16
+OPERATOR = "operator"
+"""Writer of the command line: may write beside a running gateway, and so takes no lock and does no recovery."""
 
 
 class EventEntry(msgspec.Struct, frozen=True, gc=False):

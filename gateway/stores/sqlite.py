@@ -22,6 +22,7 @@ from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenabl
 from gateway.stores.group_commit import Bounds
 from gateway.stores.keys import SEAL, KeyRing
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
+from gateway.stores.operations import OPERATOR as OPERATOR
 from gateway.stores.operations import EventEntry, LeadRow, Pieces, Settle, Unjournaled, make_event
 from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
 from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer, even
@@ -29,9 +30,6 @@ from gateway.stores.sqlite_commit import Transaction
 from gateway.stores.sqlite_recovery import check_end, check_keys, note_keys, recover
 from gateway.stores.sqlite_schema import connect, connect_reading, explained, lock
 from gateway.stores.sqlite_writer import Writer
-
-OPERATOR = "operator"
-"""Writer of the command line: may write beside a running gateway, and so takes no lock and does no recovery."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _P = ParamSpec("_P")

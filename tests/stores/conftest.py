@@ -1,10 +1,10 @@
-"""Backends of the system of record, one suite for all, and what is put into them.
-
-A backend is a function (place, keys, writer, clock, **settings) -> opened store.
-"""
+"""Backends of the system of record, one suite for all, and what is put into them."""
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+import asyncpg
 import pytest
 
 from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
@@ -13,6 +13,8 @@ from gateway.evidence.record import build
 from gateway.model import Mode, new_id
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import NewLead
+from gateway.stores.postgres import PostgresStore
+from gateway.stores.postgres_settings import PostgresSettings
 from gateway.stores.sqlite import SqliteSettings, SqliteStore
 from geoip.network import Network
 from rules.verdict import Decision, Ivt, Verdict
@@ -20,13 +22,37 @@ from rules.verdict import Decision, Ivt, Verdict
 NOW = 1_760_000_000_000_000
 
 
-async def open_sqlite(place, keys, writer, clock, **settings):
-    return SqliteStore.open(
-        place / "leadgate.db", keys, writer=writer, clock=clock, settings=SqliteSettings(**settings)
+BACKENDS = ("postgres", "sqlite")
+PATIENT = {"deadline_s": 10.0, "connect_s": 10.0}
+"""The machine that runs tests is slower than any deadline that visitors would bear."""
+
+_TABLES = (
+    "writers, keys_used, generations, turns, entries, records, events, personal_network, personal_browser, "
+    "personal_person, blind, leads, lead_chunks, outbox"
+)
+
+
+def postgres_settings(dsn, **settings):
+    """From `postgresql://user[:password]@host:port/database`."""
+    place = urlsplit(dsn)
+    return PostgresSettings(
+        place.hostname, place.port, place.path[1:], place.username, place.password, **(PATIENT | settings)
     )
 
 
-BACKENDS = {"sqlite": open_sqlite}
+@pytest.fixture(scope="session")
+def shared_dsn(postgres_server):
+    """One database for many tests: its tables are made once, and emptied for each."""
+    return postgres_server.fresh_database()
+
+
+async def empty(dsn):
+    connection = await asyncpg.connect(dsn)
+    try:
+        if await connection.fetchval("SELECT to_regclass('writers') IS NOT NULL"):
+            await connection.execute("; ".join(f"DELETE FROM {table}" for table in _TABLES.split(", ")))
+    finally:
+        await connection.close()
 
 
 class Clock:
@@ -49,13 +75,27 @@ def keys():
     return KeyRing.ephemeral()
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-async def open_store(request, tmp_path, keys, clock):
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+async def open_store(request, backend, tmp_path, keys, clock):
     """Opens stores at one place; closes them at the end."""
     opened = []
+    if backend == "postgres":
+        dsn = request.getfixturevalue("shared_dsn")
+        await empty(dsn)
 
     async def open_(writer="gateway-0", **settings):
-        store = await BACKENDS[request.param](tmp_path, keys, writer, clock, **settings)
+        if backend == "postgres":
+            place = postgres_settings(dsn, **settings)
+            store = await PostgresStore.open(place, keys, writer=writer, clock=clock)
+        else:
+            place = tmp_path / "leadgate.db"
+            bounds = SqliteSettings(**settings)
+            store = SqliteStore.open(place, keys, writer=writer, clock=clock, settings=bounds)
         opened.append(store)
         return store
 

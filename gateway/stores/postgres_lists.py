@@ -1,0 +1,132 @@
+"""Pages of the PostgreSQL store, newest first. The partitions are in order of time, so that a page over the newest
+records looks at the newest day, and at older ones only where that has too few.
+"""
+# ruff: noqa: S608  (the statements are put together from constants of this file; values are always bound)
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import asyncpg
+
+from gateway.stores.cursors import LOOKED_AT, Named, address_tokens, cursor_of, position_of
+from gateway.stores.keys import KeyRing
+from gateway.stores.leads import LeadFilter, LeadPage
+from gateway.stores.postgres_connect import Connection
+from gateway.stores.postgres_reads import LEAD, entries_by_id, lead_of
+from gateway.stores.records import RecordFilter, RecordPage
+
+
+class _Where:
+    """Conditions and their values, joined by AND; `?` stands for a value."""
+
+    def __init__(self) -> None:
+        self.terms: list[str] = ["true"]
+        self.values: list[object] = []
+
+    def add(self, term: str, *values: object) -> None:
+        for value in values:
+            term = term.replace("?", self.value(value), 1)
+        self.terms.append(term)
+
+    def value(self, value: object) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def __str__(self) -> str:
+        return " AND ".join(self.terms)
+
+
+def _times(terms: _Where, column: str, since: int | None, until: int | None) -> None:
+    if since is not None:
+        terms.add(f"{column} >= ?", since)
+    if until is not None:
+        terms.add(f"{column} < ?", until)
+
+
+async def record_page(
+    connection: Connection, keys: KeyRing, where: RecordFilter, limit: int, cursor: str | None
+) -> RecordPage:
+    """Raises BadCursor."""
+    position = position_of(cursor, "r", Named)
+    terms = _Where()
+    if where.kind is not None:
+        if where.kind == "submission":
+            terms.add("kind = 'submission'")
+        else:
+            terms.add("kind = ?", where.kind)
+    if where.verdict is not None:  # the second half lets the partial index serve
+        terms.add("verdict = ?" + ("" if where.verdict == "accept" else " AND verdict <> 'accept'"), where.verdict)
+    if where.ivt is not None:
+        terms.add("ivt = ?" + ("" if where.ivt == "valid" else " AND ivt <> 'valid'"), where.ivt)
+    if where.site is not None:
+        terms.add("site = ?", where.site)
+    if where.source is not None:
+        terms.add("source = ?", where.source)
+    _times(terms, "at", where.since, where.until)
+    if position is not None:  # `at <=` by itself, so that newer partitions are left alone
+        terms.add("at <= ? AND (at, id) < (?, ?::uuid)", position.at, position.at, position.id)
+    tokens = address_tokens(keys, where.q)
+    if tokens:
+        marks = ", ".join(terms.value(token) for token in tokens)
+        terms.add(f"(at, id) IN (SELECT b.at, b.id FROM blind AS b WHERE b.token IN ({marks}))")
+    elif where.q:
+        return await _search(connection, terms, where.q.lower(), limit)
+    rows = await connection.fetch(
+        f"SELECT at, id FROM records WHERE {terms} ORDER BY at DESC, id DESC LIMIT {terms.value(limit + 1)}",
+        *terms.values,
+    )
+    more = len(rows) > limit
+    return await _records(connection, rows[:limit], rows[limit - 1] if more else None)
+
+
+async def _search(connection: Connection, terms: _Where, text: str, limit: int) -> RecordPage:
+    """Look through the newest LOOKED_AT records that match the rest. A page may so hold fewer than `limit`, and still
+    a cursor to go on from.
+    """
+    newest = f"SELECT at, id, search FROM records WHERE {terms} ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}"
+    counted = len(terms.values)
+    rows = await connection.fetch(
+        f"SELECT at, id FROM ({newest}) AS newest WHERE strpos(search, {terms.value(text)}) > 0 "
+        f"ORDER BY at DESC, id DESC LIMIT {terms.value(limit + 1)}",
+        *terms.values,
+    )
+    if len(rows) > limit:
+        return await _records(connection, rows[:limit], rows[limit - 1])
+    end = await connection.fetchrow(
+        f"SELECT at, id FROM records WHERE {terms} ORDER BY at DESC, id DESC LIMIT 1 OFFSET {LOOKED_AT - 1}",
+        *terms.values[:counted],
+    )
+    return await _records(connection, rows, end)
+
+
+async def _records(connection: Connection, rows: Sequence[asyncpg.Record], last: asyncpg.Record | None) -> RecordPage:
+    ids = [str(row["id"]) for row in rows]
+    found = await entries_by_id(connection, ids)
+    items = tuple(found[each] for each in ids if each in found)
+    return RecordPage(items, None if last is None else cursor_of(Named("r", last["at"], str(last["id"]))))
+
+
+async def lead_page(connection: Connection, where: LeadFilter, limit: int, cursor: str | None) -> LeadPage:
+    """Raises BadCursor."""
+    position = position_of(cursor, "l", Named)
+    terms = _Where()
+    equal: Iterable[tuple[str, object]] = (
+        ("l.state", where.state and where.state.value),
+        ("l.site", where.site),
+        ("l.form", where.form),
+    )
+    for column, value in equal:
+        if value is not None:
+            terms.add(f"{column} = ?", value)
+    _times(terms, "l.received_at", where.since, where.until)
+    if position is not None:
+        terms.add("(l.received_at, l.id) < (?, ?::uuid)", position.at, position.id)
+    rows = await connection.fetch(
+        f"SELECT {LEAD} FROM leads AS l WHERE {terms} ORDER BY l.received_at DESC, l.id DESC "
+        f"LIMIT {terms.value(limit + 1)}",
+        *terms.values,
+    )
+    last = rows[limit - 1] if len(rows) > limit else None
+    items = tuple(lead_of(row) for row in rows[:limit])
+    return LeadPage(items, None if last is None else cursor_of(Named("l", last["received_at"], str(last["id"]))))
