@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import hiredis
@@ -95,6 +96,8 @@ async def test_what_comes_late_is_thrown_away_in_its_turn(server, connect):
     await until(lambda: asyncio.sleep(0, server.asked), lambda asked: len(asked) == 2)
     server.answer(b"$4\r\nlate\r\n$7\r\nin time\r\n")
     assert await in_time == b"in time"
+    connection.change_deadline(0.1)
+    assert (await connection.send(PING)).kind == "late"
     assert connection.open
 
 
@@ -112,19 +115,23 @@ def test_an_answer_that_waits_in_the_socket_is_in_time(run):
     """This process slept over the deadline; Redis did not. uvloop calls timers before it reads."""
 
     async def sleepy():
-        scripted = Scripted()
-        await scripted.start()
-        settings = RedisSettings("single", (("127.0.0.1", scripted.port),))
-        connection = await open_connection(settings, settings.nodes[0], None, None)
-        connection.change_deadline(0.05)
-        asked = connection.send(PING)
-        await until(lambda: asyncio.sleep(0, scripted.asked), bool)
-        scripted.answer(b"$1\r\na\r\n")
-        await asyncio.sleep(0)
-        time.sleep(0.2)  # the loop stands still
-        answer = await asked
-        connection.drop(Failure("away", "closed", ""))
-        await scripted.close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            settings = RedisSettings("single", (listener.getsockname(),))
+            asking = await open_connection(settings, settings.nodes[0], None, None)
+            other = await open_connection(settings, settings.nodes[0], None, None)
+            with listener.accept()[0] as answers, listener.accept()[0] as wakes:
+
+                def stand_still(_):
+                    answers.sendall(b"$1\r\na\r\n")
+                    time.sleep(0.2)
+
+                other.on_push = stand_still
+                asking.change_deadline(0.05)
+                asked = asking.send(PING)
+                wakes.sendall(b"+wake up\r\n")
+                answer = await asked
+            for connection in (asking, other):
+                connection.drop(Failure("away", "closed", ""))
         return answer
 
     assert run(sleepy()) == b"a"
