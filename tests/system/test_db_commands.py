@@ -70,15 +70,20 @@ def submit(gateway: Gateway, count: int = 1) -> None:
         assert answer.status == 200, answer.text
 
 
-def ran(gateway: Gateway, *arguments: str, code: int = 0) -> str:
+def called(gateway: Gateway, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     found = gateway.cli(*arguments)
     assert found.returncode == code, (found.stdout, found.stderr)
     assert "Traceback" not in found.stderr
+    return found
+
+
+def ran(gateway: Gateway, *arguments: str, code: int = 0) -> str:
+    found = called(gateway, *arguments, code=code)
     return found.stdout + found.stderr
 
 
 def told(gateway: Gateway, *arguments: str, code: int = 0) -> Any:
-    return json.loads(ran(gateway, *arguments, "--json", code=code))
+    return json.loads(called(gateway, *arguments, "--json", code=code).stdout)
 
 
 class TestOnAFile:
@@ -157,7 +162,7 @@ class TestOnPostgres:
         first = ran(gateway, "db", "copy", "--from", source)
         assert "leads: 5 of 5" in first
         assert "the same on both sides" in first
-        again = told_json(ran(gateway, "db", "copy", "--from", source, "--json"))
+        again = told(gateway, "db", "copy", "--from", source)
         assert again["same"]
         assert {part["name"]: part["rows"] for part in again["parts"]}["leads"] == 5
         assert all(part["sha256"] == part["sha256_there"] for part in again["parts"])
@@ -228,10 +233,6 @@ class TestOnPostgres:
         assert newer("upgrade", "--stopped").returncode == 0
         assert newer("check").returncode == 0
         assert "a newer Leadgate made its tables" in ran(gateway, "db", "check", code=1)
-
-
-def told_json(text: str) -> Any:
-    return json.loads(text[text.index("{") :])
 
 
 def test_a_password_is_never_shown(gateway: Gateway, redis: Redis, tmp_path: Path) -> None:
