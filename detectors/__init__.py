@@ -18,7 +18,7 @@ from detectors import (
     token,
     velocity,
 )
-from detectors.observation import Observation
+from detectors.observation import Kind, Observation
 from detectors.reference import Reference
 from detectors.signal import Signal
 
@@ -40,6 +40,10 @@ DETECTORS: tuple[Detector, ...] = (
     duplicate.detect,
 )
 
+_OF_A_FORM = (honeypot.detect, token.detect, email.detect, phone.detect, duplicate.detect)
+_OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if detect not in _OF_A_FORM])
+"""Those that have something to look at where no form was posted."""
+
 
 def run(
     obs: Observation, ref: Reference, detectors: tuple[Detector, ...] = DETECTORS
@@ -51,6 +55,8 @@ def run(
     """
     signals: list[Signal] = []
     failures: list[Failure] = []
+    if detectors is DETECTORS and obs.kind is Kind.LANDING and obs.lead is None and obs.duplicate is None:
+        detectors = _OF_A_PAGE_VIEW
     for detect in detectors:
         try:
             signals += detect(obs, ref)  # what a generator yielded before it failed stays

@@ -48,7 +48,8 @@ _SEARCH_LIMIT = 4000
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """What the visitor was answered. by: "origin" (its answer was passed on) or "gateway" (a page of ours)."""
+    """What the visitor was answered. by: "origin" (its answer was passed on), "gateway" (a page of ours), "auth" (a proxy asked and was told
+    that he may pass; the status is ours) or "assess" (an application asked; status 0, what it answered is not known)."""
 
     status: int
     by: str
@@ -185,16 +186,35 @@ def build(
         duplicate=obs.duplicate,
         partial=obs.partial or msgspec.UNSET,
     )
-    found = tuple([SignalRecord(s.id, s.evidence, round(s.strength * 1000)) for s in signals])
     parts = (
         canonical(
             _First(answered, groups, FACT_SCHEMA, facts, form, generation, id, obs.kind, mode, obs.at),
         )[:-1],
         canonical(_Second(recorded_at, route, SCHEMA))[1:-1],
-        canonical(_Third(found, obs.site, source, "record", verdict))[1:-1],
+        _findings(tuple(signals), obs.site, source, verdict),
     )
-    columns = _columns(obs.at, obs.kind, obs.site, form, source, facts, found, verdict)
+    columns = _columns(obs.at, obs.kind, obs.site, form, source, facts, signals, verdict)
     return Entry(id, parts, columns, personal)
+
+
+FINDINGS_KEPT = 4096
+"""Third parts remembered, about 1 kB each: as many as the rules remember verdicts. Emptied when full."""
+
+_findings_kept: dict[int, tuple[tuple[Signal, ...], str, str, Verdict, bytes]] = {}
+
+
+def _findings(signals: tuple[Signal, ...], site: str, source: str, verdict: Verdict) -> bytes:
+    """The third part of a record. Visitors of whom the same was found share one verdict, and so these bytes: they are known by the verdict
+    itself, which is kept with them, so that no other one can take its place."""
+    kept = _findings_kept.get(id(verdict))
+    if kept is not None and kept[3] is verdict and kept[0] == signals and kept[1] == site and kept[2] == source:
+        return kept[4]
+    found = tuple([SignalRecord(s.id, s.evidence, round(s.strength * 1000)) for s in signals])
+    part = canonical(_Third(found, site, source, "record", verdict))[1:-1]
+    if len(_findings_kept) >= FINDINGS_KEPT:
+        _findings_kept.clear()
+    _findings_kept[id(verdict)] = signals, site, source, verdict, part
+    return part
 
 
 class Salts:
@@ -263,13 +283,20 @@ def _columns(
     form: str | None,
     source: str,
     facts: Facts,
-    signals: tuple[SignalRecord, ...],
+    signals: Sequence[Signal | SignalRecord],
     verdict: Verdict,
 ) -> Columns:
-    network = facts.network if isinstance(facts.network, Network) else Network()
-    campaign = [value for _, value in sorted(facts.page.campaign.items())]  # as it is read back
-    words = [facts.page.path, *campaign, *[s.id for s in signals]]
-    words += [word for word in (network.country, network.organisation) if word]
+    network, page = facts.network, facts.page
+    campaign = page.campaign
+    words = [page.path]
+    if campaign:
+        words += [campaign[name] for name in sorted(campaign)]  # as it is read back
+    if signals:
+        words += [signal.id for signal in signals]
+    asn = country = None
+    if isinstance(network, Network):
+        asn, country = network.asn, network.country
+        words += [word for word in (country, network.organisation) if word]
     return Columns(
         at,
         kind.value,
@@ -280,8 +307,8 @@ def _columns(
         verdict.category,
         verdict.quality,
         source,
-        network.asn,
-        network.country,
+        asn,
+        country,
         clean("\n".join(words).lower()[:_SEARCH_LIMIT]),
     )
 

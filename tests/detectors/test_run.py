@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import DETECTORS, run
-from detectors.observation import Client, Kind, Observation, Page, Request, Unavailable
+from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
 from detectors.reference import FormSettings, Reference
 from detectors.signal import Signal
 
@@ -46,6 +46,16 @@ def test_every_detector_survives_missing_facts() -> None:
     assert failures == []
     assert "bot.http_library" in {signal.id for signal in signals}
     assert len({detect.__module__ for detect in DETECTORS}) == len(DETECTORS)
+
+
+def test_what_is_left_out_where_no_form_was_posted_would_have_said_nothing() -> None:
+    every = (*list(DETECTORS),)
+    assert every is not DETECTORS
+    for kind in Kind:
+        obs = msgspec.structs.replace(OBS, kind=kind)
+        assert run(obs, REF) == run(obs, REF, every)
+    with_lead = msgspec.structs.replace(OBS, lead=Lead("quote", (("website", "x"),), honeypot=("x",)))
+    assert "form.honeypot" in {signal.id for signal in run(with_lead, REF)[0]}
 
 
 def test_content_hash_follows_the_lists_not_the_settings() -> None:

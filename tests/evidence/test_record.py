@@ -30,6 +30,7 @@ from detectors.observation import (
     Velocity,
 )
 from detectors.signal import Signal
+from gateway.evidence import record
 from gateway.evidence.record import (
     ERASED,
     ERASED_REQUEST,
@@ -270,3 +271,35 @@ def test_facts_known_in_part_are_kept_and_a_record_without_them_has_the_bytes_it
     body, _ = stored(entry)
     assert json.loads(body)["facts"]["partial"] == [list(pair) for pair in obs.partial]
     assert observation_of(decode(body), by_group(entry)) == obs
+
+
+def test_a_verdict_that_many_visitors_share_takes_nothing_else_along(make_entry, make_observation):
+    verdict = decode(stored(make_entry())[0]).verdict
+    first, second = Signal("a.one", ("1",)), Signal("b.two", ("2",), 0.5)
+    told = [
+        decode(stored(make_entry(obs=make_observation(site=site), verdict=verdict, signals=found, source=source))[0])
+        for site, found, source in (
+            ("shop", [first], "live"),
+            ("shop", [first, second], "live"),
+            ("other", [first], "live"),
+            ("shop", [first], "replay"),
+            ("shop", [first], "live"),
+        )
+    ]
+    assert [(r.site, r.source, [s.id for s in r.signals]) for r in told] == [
+        ("shop", "live", ["a.one"]),
+        ("shop", "live", ["a.one", "b.two"]),
+        ("other", "live", ["a.one"]),
+        ("shop", "replay", ["a.one"]),
+        ("shop", "live", ["a.one"]),
+    ]
+    assert all(record.verdict == verdict for record in told)
+
+
+def test_the_bytes_remembered_are_bounded(make_entry, monkeypatch):
+    monkeypatch.setattr(record, "FINDINGS_KEPT", 3)
+    kept = record._findings_kept
+    kept.clear()
+    for _ in range(8):
+        make_entry(verdict=decode(stored(make_entry())[0]).verdict)
+        assert len(kept) <= 3
