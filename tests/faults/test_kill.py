@@ -133,7 +133,7 @@ async def judge(gateway: Gateway, origin: Origin, load: Load) -> None:
     assert [number for number, times in sent.items() if times > 1] == [], "sent twice"
     forwarded = {number_of(request.body): str(request.field("X-Lead-Id")) for request in origin.received}
 
-    store = await backends.operator_store(configuration.load(gateway.path), gateway.environ)
+    store = await backends.operator_store(configuration.load(gateway.path, environ=gateway.environ), gateway.environ)
     try:
         leads = await all_leads(store)
         assert (await store.conservation()).holds

@@ -34,8 +34,8 @@ class Books:
 
 async def read_books(path: Path, environ: dict[str, str] | None = None) -> Books:
     """path: the settings of a gateway that has stopped."""
-    config = configuration.load(path)
-    store = await backends.operator_store(config, environ or dict(os.environ))
+    environ = environ or dict(os.environ)
+    store = await backends.operator_store(configuration.load(path, environ=environ), environ)
     books = Books()
     try:
         counts = await store.conservation()
