@@ -209,6 +209,9 @@ class Gateway:
         if isinstance(hot, MemoryState):
             gauge("leadgate_hot_state_keys", lambda: hot.sizes().keys)
             gauge("leadgate_hot_state_evicted", lambda: hot.sizes().evicted)
+        if isinstance(store, SpooledStore):
+            gauge("leadgate_spooled", lambda: store.waiting)
+            store.on_spooled = lambda site: self.metrics.count("leadgate_spooled_leads", site)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
 

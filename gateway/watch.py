@@ -13,6 +13,7 @@ from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreError
 from gateway.stores.records import Store
+from gateway.stores.spooled import SpooledStore
 
 ROUND_S = 15
 """Seconds between two counts of what waits."""
@@ -61,7 +62,7 @@ class Watch:
         # A failure may begin and end between two looks; it was logged where it was met, so its end is told as well.
         if healthy and (not self._healthy or failed != self._failed):
             log.info("store recovered", queued=self._store.lag)
-        elif not healthy:
+        elif not healthy and not (isinstance(self._store, SpooledStore) and self._store.spooling):
             seldom(
                 "store failed",
                 "commit",
@@ -92,8 +93,10 @@ class Watch:
         now = self._now()
         self.oldest_s = 0.0 if oldest is None else max(0, now - oldest) / 1_000_000
         if oldest is not None and now - oldest > DAY_US and now - self._reported_at > DAY_US:
+            # One of all gateways and workers on this store writes; the others ask again in a day.
+            if await self._store.take_turn("reviewer mail", now, DAY_US):
+                await self._report()
             self._reported_at = now
-            await self._report()
 
     async def _report(self) -> None:
         """Tell the reviewer, by mail where the settings name a server, that leads wait which nobody looked at for a day."""

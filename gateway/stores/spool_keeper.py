@@ -142,10 +142,12 @@ class Keeper:
         at = datetime.fromtimestamp(self._away_at / 1_000_000, UTC)
         return f"{_NAME} is away since {at:%H:%M} UTC" + (f" ({self._problem})" if self._problem else "")
 
+    def waiting(self) -> int:
+        content = self._content
+        return len(self._in_hand) + self.spool.lag + content.leads + content.entries + content.loose
+
     def lag(self) -> int:
-        waiting = self._content
-        there = 0 if self._primary is None else self._primary.lag
-        return there + len(self._in_hand) + self.spool.lag + waiting.leads + waiting.entries + waiting.loose
+        return self.waiting() + (0 if self._primary is None else self._primary.lag)
 
     def stats(self) -> StoreStats:
         mine = self.spool.stats()

@@ -33,6 +33,8 @@ class SpooledStore:
     def __init__(self, keeper: Keeper, clock: Callable[[], int]) -> None:
         self._keeper, self._clock = keeper, clock
         self._spool = keeper.spool
+        self.on_spooled: Callable[[str], None] = lambda site: None
+        """Told the site of each submission that was made durable in the spool."""
 
     @classmethod
     async def open(
@@ -77,6 +79,7 @@ class SpooledStore:
             await self._spool.journal(lead, body)
         finally:
             self._keeper.touch()
+        self.on_spooled(lead.site)
 
     def unjournaled(self, lead_id: str) -> None:
         primary = self._keeper.up
@@ -185,6 +188,11 @@ class SpooledStore:
     @property
     def trouble(self) -> str | None:
         return self._keeper.trouble()
+
+    @property
+    def waiting(self) -> int:
+        """How many leads, records, events and changes wait in spools, as last looked."""
+        return self._keeper.waiting()
 
     @property
     def lag(self) -> int:

@@ -89,6 +89,11 @@ class Waiting:
 
     def __init__(self, since: int) -> None:
         self.since = since
+        self.turn = True
+
+    async def take_turn(self, name: str, now: int, every: int) -> bool:
+        assert (name, every) == ("reviewer mail", DAY_US)
+        return self.turn
 
     async def conservation(self) -> Conservation:
         return Conservation(2, {"held": 2}, 0, True)
@@ -108,6 +113,12 @@ async def test_the_reviewer_hears_once_a_day_of_leads_nobody_looked_at(inbox: tu
         clock[0] = start + at
         await watch._leads()
         assert len(inbox[0].received) == messages, at
+    clock[0] = start + DAY_US * 4
+    store.turn = False  # another gateway wrote already
+    await watch._leads()
+    assert len(inbox[0].received) == 2
+    clock[0] = start + DAY_US * 2 + 2
+    await watch._leads()
     message = inbox[0].received[0][2]
     assert message["Subject"] == "2 held leads wait for you"
     assert "leadgate leads list --state held" in message.get_payload()
