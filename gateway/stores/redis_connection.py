@@ -108,8 +108,8 @@ class Connection(asyncio.Protocol):
     def _unasked(self, reply: Reply) -> None:
         if self.on_push is not None:
             self.on_push(reply)
-        elif isinstance(reply, hiredis.ReplyError):  # "max number of clients reached", before anything was asked
-            self.drop(away("takes no more clients", "redis takes no more clients: raise its maxclients"))
+        elif isinstance(reply, hiredis.ReplyError):  # too many clients, protected mode: said before anything was asked
+            self.drop(explain(reply))
 
     def _look(self) -> None:
         """The oldest is due; keep the deadline after one more reading."""

@@ -55,6 +55,8 @@ def explain(error: BaseException | str) -> Failure:
     word = text.partition(" ")[0].lstrip("-")
     if word == "ERR" and "invalid password" in text:  # AUTH without a user, where none has a password or another one
         word = "WRONGPASS"
+    elif word == "ERR" and "max number of clients" in text:
+        return Failure(CROWDED, "redis: takes no more clients", "redis takes no more clients: raise its maxclients")
     elif word == "ERR" and ("user executing the script can't" in text or "ACL failure in script" in text):
         word = "NOPERM"
     elif word == "ERR" and "AUTH" in text and "without any password" in text:

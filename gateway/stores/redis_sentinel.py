@@ -25,6 +25,7 @@ class Sentinels:
     def __init__(self, settings: RedisSettings, on_switch: Callable[[], None]) -> None:
         self._settings, self._on_switch = settings, on_switch
         self._order = list(settings.nodes)
+        self._log_in = settings.sentinel_username, settings.sentinel_password
         self._task: asyncio.Task[None] | None = None
         self._answered: Address | None = None
 
@@ -66,8 +67,15 @@ class Sentinels:
         return failure._replace(reason=f"{failure.reason} (sentinel)") if failure else away("no sentinel")
 
     async def _open(self, address: Address) -> Connection | Failure:
-        settings = self._settings
-        return await open_connection(settings, address, settings.sentinel_username, settings.sentinel_password)
+        connection = await open_connection(self._settings, address, *self._log_in)
+        if isinstance(connection, Failure) or self._log_in[1] or not self._settings.password:
+            return connection
+        failure = refusal(await connection.send(packed(b"PING")))
+        if failure is None or failure.kind != "refused":
+            return connection
+        connection.drop(away("closed"))
+        self._log_in = self._settings.username, self._settings.password
+        return await open_connection(self._settings, address, *self._log_in)
 
     async def _listen(self) -> None:
         while True:

@@ -18,7 +18,8 @@ class RedisSettings(msgspec.Struct, frozen=True):
 
     mode        single: one server; sentinel: `nodes` are sentinels that know who is `master`; cluster: `nodes` are some of the cluster's nodes
     db          number of the database; a cluster has only 0
-    username, password   of an ACL user; a password alone is that of the user `default`. Sentinels are asked with `sentinel_*`, which may be None
+    username, password   of an ACL user; a password alone is that of the user `default`
+    sentinel_*  the same for the sentinels. Where they are None, sentinels are asked without log-in, and with that of the servers if they want one
     ca_file     certificate authority (PEM) that signed the servers' certificates; None: those the system trusts. Host names are checked
     deadline_s  how long an observation waits; a visitor waits that long at most while Redis is ill
     connect_s   how long connecting, with TLS and log-in, may take

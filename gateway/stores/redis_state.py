@@ -185,6 +185,10 @@ class RedisState:
         links = self._links()
         if self._cluster is not None and not links:
             return self._cluster.failure.remedy
+        if self._cluster is not None:
+            for (host, port), link in self._cluster.links.items():
+                if link.remedy:
+                    return f"{link.remedy} ({host}:{port})"
         for link in links:
             if link.remedy:
                 return link.remedy

@@ -149,6 +149,24 @@ async def test_a_replica_that_takes_over_is_found_and_told():
             assert all(sealed.count > 1 and sealed.value == b"first" for sealed in answers.results)
 
 
+@pytest.mark.parametrize("slots", ["+cluster|slots", "-cluster|slots"])
+async def test_an_acl_user_with_the_documented_rights(fresh_cluster, slots):
+    rights = ["+evalsha", "+script|load", "+info", "+mget", "+get", "+set", "+setrange", "+time", "+asking"]
+    for node in fresh_cluster.nodes:
+        node.call(
+            "ACL", "SETUSER", "gate", "reset", "on", ">secretword", "~lg1:*", "resetchannels", "-@all", *rights, slots
+        )
+    async with opened(fresh_cluster, username="gate", password="secretword") as state:
+        reasons = refused(await state.observe(OPS, now_us()))
+        assert reasons == ([] if slots[0] == "+" else ["redis: the user lacks a right"] * len(OPS))
+
+
+async def test_tls_and_a_password():
+    with RedisCluster(masters=3, tls=True, password="secretword") as cluster:
+        async with opened(cluster, tls=True, ca_file=cluster.nodes[0].ca, password="secretword") as state:
+            assert refused(await state.observe(OPS, now_us())) == []
+
+
 async def test_no_node_is_there():
     with RedisCluster(masters=3) as cluster:
         for node in cluster.nodes:

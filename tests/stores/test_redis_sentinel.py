@@ -65,3 +65,21 @@ async def test_a_name_that_no_sentinel_knows():
             answers = await state.observe(OPS, now_us())
             assert refused(answers) == ["redis: the sentinels know no master 'another' (sentinel)"] * 2
             assert "correct `state`" in state.trouble
+
+
+async def test_sentinels_with_users_of_their_own():
+    with Sentinels() as sentinels:
+        sentinel = sentinels.sentinels[0]
+        rights = ("-@all", "+sentinel|get-master-addr-by-name", "+subscribe", "resetchannels", "&+switch-master")
+        sentinel.call("ACL", "SETUSER", "watch", "on", ">secretword", *rights)
+        async with opened(sentinels, sentinel_username="watch", sentinel_password="secretword") as state:
+            await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+        async with opened(sentinels, sentinel_username="watch", sentinel_password="otherword") as state:
+            assert refused(await state.observe(OPS, now_us())) == ["redis: refuses the password (sentinel)"] * 2
+
+
+async def test_sentinels_that_want_the_servers_password():
+    with Sentinels(password="secretword") as sentinels:
+        sentinels.sentinels[0].call("ACL", "SETUSER", "default", "resetpass", ">secretword")
+        async with opened(sentinels, password="secretword") as state:
+            await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
