@@ -294,8 +294,14 @@ class Keeper:
     async def _look(self) -> None:
         found = os.statvfs(self._directory)
         self._room = found.f_bavail * found.f_frsize > self._settings.reserve
-        if self.used:
-            self._content = await self.spool.content()
+        if self.used or self._adopted.spools:
+            self._content = await self._waiting_now()
+
+    async def _waiting_now(self) -> Content:
+        found = Content()
+        for spool in self.spools:
+            found += await spool.content()
+        return found
 
     # Bringing it over.
 
@@ -320,7 +326,7 @@ class Keeper:
 
     async def _perhaps_clean(self, writes: int) -> None:
         await self.spool.flush()
-        self._content = await self.spool.content()
+        self._content = await self._waiting_now()
         if self._content or self._writes != writes:
             return
         self._clean = writes
