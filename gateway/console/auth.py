@@ -27,10 +27,12 @@ from rules.verdict import Decision
 
 PATH = "/api/v1/auth"
 PASS = 204
+PASS_BEHIND = 200
+"""Where the visitor's path stands behind ours: Envoy takes no other status for a yes."""
 
 
 class ForwardAuth:
-    """Answers 204 (with the verdict's fields in `tag` and `enforce`) or, in `enforce` for what is rejected, 403 with our page."""
+    """Answers 204 or 200 (with the verdict's fields in `tag` and `enforce`) or, in `enforce` for what is rejected, 403 with our page."""
 
     def __init__(self, running: Running, token: Token) -> None:
         self._running = running
@@ -39,40 +41,42 @@ class ForwardAuth:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         fields = request.raw_headers
         token_field = self._token.require(fields, TOKEN_FIELD)
+        rest = request.raw_path[len(PATH) :]
+        behind = rest.startswith("/")
+        status = PASS_BEHIND if behind else PASS
         try:
-            rest = request.raw_path[len(PATH) :].encode("utf-8", "surrogateescape")
-            original = read(rest if rest[:1] == b"/" else b"", request.method, fields, token_field)
-            return await self._answer(request, original)
+            target = rest.encode("utf-8", "surrogateescape") if behind else b""
+            return await self._answer(request, read(target, request.method, fields, token_field), status)
         except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a visitor the page
             fail_open(self._running.metrics, "", "auth", error)
-            return self._pass("undecided")
+            return self._pass("undecided", status)
 
-    def _pass(self, result: str) -> web.Response:
+    def _pass(self, result: str, status: int) -> web.Response:
         self._running.metrics.count("leadgate_assessed", "auth", result)
-        return web.Response(status=PASS)
+        return web.Response(status=status)
 
-    async def _answer(self, request: web.BaseRequest, original: Original | None) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, original: Original | None, status: int) -> web.Response:
         running = self._running
         generation = running.generation
         site = generation.site(original.host) if original is not None else None
         if original is None or site is None:
-            return self._pass("undecided")
+            return self._pass("undecided", status)
         target = parse(original.target, original.method, original.headers)
         judgement = landing_of(site, original.method, target)
         if judgement is None:
-            return self._pass("other")
+            return self._pass("other", status)
         arrival, cookie = self._arrival(request, generation, site, original, target)
         judged = await running.pipeline.judge(arrival, judgement)
         if site.site.mode is Mode.ENFORCE and judged.decision is Decision.REJECT:
             running.pipeline.record(judged, Answered(403, "gateway"))
             running.metrics.count("leadgate_assessed", "auth", "declined")
             return _declined(original, arrival.id)
-        running.pipeline.record(judged, Answered(PASS, "auth"))
+        running.pipeline.record(judged, Answered(status, "auth"))
         running.metrics.count("leadgate_assessed", "auth", "passed")
         headers = CIMultiDict([(name.decode(), value.decode()) for name, value in verdict_headers(judged)])
         if cookie is not None:
             headers.add("Set-Cookie", session_cookie.set_cookie_header(cookie, original.scheme == "https").decode())
-        return web.Response(status=PASS, headers=headers)
+        return web.Response(status=status, headers=headers)
 
     def _arrival(
         self, request: web.BaseRequest, generation: Generation, site: SiteRoutes, original: Original, target: Target

@@ -181,8 +181,9 @@ def paths(operation: Callable[..., Json], answer: Callable[[str, str], Json]) ->
             _header("X-Original-URI", "Counts where there is no X-Forwarded-Uri; or X-Original-URL (nginx)."),
             _header("X-Leadgate-Token", "The token, where a proxy cannot write Authorization for this request alone."),
         ],
-        description="Page views only: proxies send no body with this request, so form routes are proxied through Leadgate or call assess. Any method. "
-        "The visitor's path may also stand behind this one (`/api/v1/auth/offer?x=1`, Envoy); it then counts before every header.",
+        description="Page views only: proxies send no body with this request, so form routes are proxied through Leadgate or call "
+        "assess. Any method. The visitor's path may also stand behind this one (`/api/v1/auth/offer?x=1`, Envoy); it then counts before "
+        "every header, and a yes is 200 instead of 204.",
     )
     auth["responses"]["403"] = {
         "description": "Declined, in `enforce` only: our page for the visitor.",

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from origin import Origin
-from recipes import TOKEN, Beside, Program, addresses, block, put
-from running import Gateway, free_port
+from recipes import CADDY, Beside, Program, addresses, block, caddy, put
+from running import TOKEN, Gateway, free_port
 
-CADDY = Path(sys.executable).parent / "caddy"
 pytestmark = pytest.mark.skipif(not CADDY.exists(), reason="Caddy is not installed")
-
-AROUND = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n"
 
 
 def start(folder: Path, gateway: Gateway, origin: Origin, token: str) -> Program:
-    port = free_port()
-    recipe = put(
-        block("caddy.md", "text", "# Caddyfile"),
-        addresses(gateway, origin) | {"www.acme.example {": f"http://www.acme.example:{port} {{\n\tbind 127.0.0.1"},
-    )
-    (folder / "Caddyfile").write_text(AROUND + recipe)
-    env = dict(os.environ) | {"LEADGATE_ADMIN_TOKEN": token, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    return Program([str(CADDY), "run", "--config", str(folder / "Caddyfile")], port, folder, env)
+    recipe = put(block("install/caddy.md", "text", "# Caddyfile"), addresses(gateway, origin))
+    return caddy(folder, free_port(), recipe, token)
 
 
 @pytest.fixture(scope="module")

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from origin import Origin
-from recipes import TOKEN, Beside, Program, addresses, block, put
-from running import Gateway, free_port
+from recipes import NGINX, Beside, Program, addresses, block, nginx, put
+from running import TOKEN, Gateway, free_port
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-pytestmark = pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed")
-
-AROUND = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
-  scgi_temp_path {folder}/s;
-  include {folder}/acme.conf;
-}}
-"""
+pytestmark = pytest.mark.skipif(not NGINX.exists(), reason="nginx is not installed")
 
 
 def start(folder: Path, gateway: Gateway, origin: Origin, token: str) -> Program:
-    port = free_port()
-    recipe = block("nginx.md", "nginx", "# /etc/nginx/conf.d/acme.conf")
     secret = folder / "leadgate-token.conf"
-    replaced = {"listen 80;": f"listen 127.0.0.1:{port};", "/etc/nginx/leadgate-token.conf": str(secret)}
-    (folder / "acme.conf").write_text(put(recipe, addresses(gateway, origin) | replaced))
-    secret.write_text(put(block("nginx.md", "nginx", "# /etc/nginx/leadgate-token.conf"), {"TOKEN": token}))
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-    return Program([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], port, folder, os.environ)
+    secret.write_text(put(block("install/nginx.md", "nginx", "# /etc/nginx/leadgate-token.conf"), {"TOKEN": token}))
+    recipe = block("install/nginx.md", "nginx", "# /etc/nginx/conf.d/acme.conf")
+    replaced = addresses(gateway, origin) | {"/etc/nginx/leadgate-token.conf": str(secret)}
+    return nginx(folder, free_port(), put(recipe, replaced))
 
 
 @pytest.fixture(scope="module")

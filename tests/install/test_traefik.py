@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from origin import Origin
-from recipes import TOKEN, Beside, Program, addresses, block, put
-from running import Gateway, free_port, until
+from recipes import TRAEFIK, Beside, Program, addresses, block, put
+from running import TOKEN, Gateway, free_port, until
 
-TRAEFIK = Path(sys.executable).parent / "traefik"
 pytestmark = pytest.mark.skipif(not TRAEFIK.exists(), reason="Traefik is not installed")
 
 
@@ -20,10 +18,10 @@ def start(folder: Path, gateway: Gateway, origin: Origin, token: str) -> Program
     port, inner = free_port(), free_port()
     routes = folder / "acme.yml"
     static = put(
-        block("traefik.md", "yml", "# /etc/traefik/traefik.yml"),
+        block("install/traefik.md", "yml", "# /etc/traefik/traefik.yml"),
         {'":80"': f'"127.0.0.1:{port}"', "127.0.0.1:8082": f"127.0.0.1:{inner}", "/etc/traefik/acme.yml": str(routes)},
     )
-    recipe = block("traefik.md", "yml", "# /etc/traefik/acme.yml")
+    recipe = block("install/traefik.md", "yml", "# /etc/traefik/acme.yml")
     routes.write_text(put(recipe, addresses(gateway, origin) | {"127.0.0.1:8082": f"127.0.0.1:{inner}"}))
     (folder / "traefik.yml").write_text(static)
     env = dict(os.environ) | {"LEADGATE_ADMIN_TOKEN": token}

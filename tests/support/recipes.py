@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +16,10 @@ from urllib.parse import urlencode
 
 from origin import Origin, Received, response
 from ruamel.yaml import YAML
-from running import ROOT, TOKEN, Gateway, until
+from running import ROOT, Gateway, until
 from visitor import CHROME, Response, parse, person, request
 
-RECIPES = ROOT / "docs" / "install"
+DOCS = ROOT / "docs"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -24,11 +27,39 @@ def block(page: str, language: str, start: str = "") -> str:
     """The block of a page in that language whose text begins so."""
     found = [
         text
-        for kind, text in _FENCE.findall((RECIPES / page).read_text("utf-8"))
+        for kind, text in _FENCE.findall((DOCS / page).read_text("utf-8"))
         if kind == language and text.startswith(start)
     ]
     assert len(found) == 1, f"{page} has {len(found)} blocks of {language} that begin with {start!r}"
     return str(found[0])
+
+
+NGINX = Path(shutil.which("nginx") or "/usr/sbin/nginx")
+CADDY = Path(sys.executable).parent / "caddy"
+TRAEFIK = Path(sys.executable).parent / "traefik"
+
+_NGINX_AROUND = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+  scgi_temp_path {folder}/s;
+  include {folder}/acme.conf;
+}}
+"""
+
+
+def nginx(folder: Path, port: int, recipe: str) -> Program:
+    (folder / "acme.conf").write_text(put(recipe, {"listen 80;": f"listen 127.0.0.1:{port};"}))
+    (folder / "nginx.conf").write_text(_NGINX_AROUND.format(folder=folder))
+    return Program([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")], port, folder, os.environ)
+
+
+def caddy(folder: Path, port: int, recipe: str, token: str = "") -> Program:
+    site = put(recipe, {"www.acme.example {": f"http://www.acme.example:{port} {{\n\tbind 127.0.0.1"})
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n" + site)
+    env = dict(os.environ) | {"LEADGATE_ADMIN_TOKEN": token, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    return Program([str(CADDY), "run", "--config", str(folder / "Caddyfile")], port, folder, env)
 
 
 def put(text: str, replaced: Mapping[str, str]) -> str:
@@ -41,7 +72,7 @@ def put(text: str, replaced: Mapping[str, str]) -> str:
 
 def settings(origin: Origin, mode: str) -> dict[str, Any]:
     """What the recipes tell to write into leadgate.yaml, with a deny list so that somebody is rejected."""
-    data: dict[str, Any] = YAML(typ="safe").load(block("README.md", "yaml", "# leadgate.yaml"))
+    data: dict[str, Any] = YAML(typ="safe").load(block("install/README.md", "yaml", "# leadgate.yaml"))
     data["sites"][0] |= {"origin": origin.url, "mode": mode, "session": "cookie"}
     data["lists"] = {"deny": [{"name": "denied", "user_agents": ["DeniedBrowser"]}]}
     del data["listen"], data["admin"]
@@ -228,6 +259,3 @@ def origin_of_recipes() -> Origin:
     made = Origin()
     made.scripts["/lead"] = response("", "303 See Other", ("Location", "/thanks"))
     return made
-
-
-__all__ = ["TOKEN", "Beside", "Program", "addresses", "block", "origin_of_recipes", "put", "settings"]
