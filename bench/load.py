@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import visitors
+
 TICKS = os.sysconf("SC_CLK_TCK")
-SCRIPTS = Path(__file__).parent / "wrk"
+SCRIPT = Path(__file__).parent / "wrk" / "visits.lua"
+CONNECTIONS = 32
+
+KINDS: Mapping[str, tuple[Callable[..., bytes], int]] = {
+    "landing": (visitors.landing, 1),
+    "submission": (visitors.submission, 1),
+    "auth": (visitors.auth, 1),
+    "assess": (visitors.assess, 1),
+    "batch": (partial(visitors.assess, batch=50), 50),
+}
+"""What is asked: its templates, and how many visits are in one request."""
 
 
 class Missing(LookupError):
@@ -22,21 +36,51 @@ class Missing(LookupError):
 
 
 class Load(NamedTuple):
-    """What wrk sends: script, Host, path, and from how many addresses it pretends to come."""
+    """What wrk sends. kind: one of KINDS; path: of the page or form; traffic: see bench/visitors.py."""
 
-    script: str
+    kind: str = "landing"
     host: str = "offers.example"
     path: str = "/offer"
-    visitors: int = 5000
+    traffic: str = visitors.ORDINARY
 
 
 class Sent(NamedTuple):
-    """What became of it. refused: answers of 400 and above; broken: connections that failed or timed out."""
+    """What became of it. refused: answers of 400 and above; broken: connections that failed or timed out; cpu: seconds that wrk itself used."""
 
-    requests: int
+    visits: int
     seconds: float
     refused: int
     broken: int
+    cpu: float
+
+
+class Traffic:
+    """wrk and the visits made so far: each run goes on where the one before ended, so that no click id comes twice.
+
+    folder  templates are written here, once for each load
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[Load, Path] = {}
+        self._next = 1000
+        program("wrk")
+
+    def send(self, load: Load, port: int, seconds: float) -> Sent:
+        """Load `port` for so long, with one thread and keep-alive connections."""
+        template, visits = KINDS[load.kind]
+        if load not in self._files:
+            made = partial(template, host=load.host.encode(), path=load.path.encode())
+            self._files[load] = visitors.write(self._folder / f"load-{len(self._files)}", made, load.traffic)
+        command = [program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT)]
+        command += [f"http://127.0.0.1:{port}/", "--", str(self._files[load]), str(self._next), load.traffic]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        told = json.loads(next(line for line in run.stdout.splitlines() if line.startswith("{")))
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        self._next += (told["requests"] + 2 * CONNECTIONS) * visits
+        return Sent(told["requests"] * visits, told["microseconds"] / 1e6, told["refused"], told["broken"], cpu)
 
 
 def program(name: str, *places: Path) -> str:
@@ -87,10 +131,13 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, its threads and its children, ended ones included, since they started."""
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    used = sum(map(int, stat[11:15])) / TICKS
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        used += sum(cpu_seconds(int(child)) for child in (task / "children").read_text().split())
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used = sum(map(int, stat[11:15])) / TICKS
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            used += sum(cpu_seconds(int(child)) for child in (task / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):  # it ended while it was looked at: its parent has its time now
+        return 0.0
     return used
 
 
@@ -102,13 +149,3 @@ def settled(pid: int, seconds: float = 10) -> float:
         before, used = used, cpu_seconds(pid)
         quiet = quiet + 1 if used - before <= 0.011 else 0
     return used
-
-
-def wrk(load: Load, port: int, seconds: int, connections: int) -> Sent:
-    """Load `port` for so long, with one thread and keep-alive connections."""
-    command = [program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
-    command += ["-s", str(SCRIPTS / load.script), f"http://127.0.0.1:{port}/"]
-    command += ["--", load.host, load.path, str(load.visitors)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
-    told = json.loads(next(line for line in run.stdout.splitlines() if line.startswith("{")))
-    return Sent(told["requests"], told["microseconds"] / 1e6, told["refused"], told["broken"])

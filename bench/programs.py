@@ -67,8 +67,11 @@ http://127.0.0.1:{port}, http://:{port} {{
 LEADGATE = """listen: 127.0.0.1:{port}
 admin: {{listen: 127.0.0.1:{admin}}}
 trusted_proxies: [127.0.0.1/32]
-store: sqlite:///{folder}/leadgate.db
-keys: {{directory: {folder}/keys}}
+state: {state}
+store: {store}
+workers: {workers}
+postgres: {{spool: {data}/spool}}
+keys: {{directory: {data}/keys}}
 sites:
   - {{name: derived, hosts: [derived.example], origin: "http://127.0.0.1:{origin}", mode: tag, session: derived, landing_pages: [{{path: "/offer*"}}]}}
   - {{name: cookie, hosts: [cookie.example], origin: "http://127.0.0.1:{origin}", mode: tag, session: cookie, landing_pages: [{{path: "/offer*"}}]}}
@@ -115,9 +118,15 @@ def aiohttp(folder: Path, port: int, origin: int) -> list[str]:
     return [sys.executable, str(Path(__file__).with_name("passthrough.py")), str(port), f"http://127.0.0.1:{origin}"]
 
 
-def leadgate(folder: Path, port: int, origin: int, admin: int) -> list[str]:
+def leadgate(
+    folder: Path, port: int, origin: int, admin: int, *, state: str = "memory://", store: str = "", workers: int = 1
+) -> list[str]:
+    """`store`: a DSN, or "" for an SQLite file. What it writes lies elsewhere than its settings, whose directory it watches for changes."""
+    data = folder / "data"
+    data.mkdir(mode=0o700)
     file = folder / "leadgate.yaml"
-    file.write_text(LEADGATE.format(folder=folder, port=port, origin=origin, admin=admin))
+    shared = {"state": state, "store": store or f"sqlite:///{data}/leadgate.db", "workers": workers}
+    file.write_text(LEADGATE.format(data=data, port=port, origin=origin, admin=admin, **shared))
     serve = "import sys, pathlib; from gateway.serving import serve; sys.exit(serve(pathlib.Path(sys.argv[1])))"
     return [sys.executable, "-c", serve, str(file)]
 

@@ -3,7 +3,7 @@
     python bench/proxy.py [--rounds 4] [--seconds 2] [--only leadgate]
 
 Every program stands before the same origin (nginx, a constant page of 1 kB) and gets the same requests (wrk, 32 keep-alive
-connections, the headers of Chrome, 5,000 visitors). The rounds are interleaved, so that a busy neighbour on the machine hits
+connections; visitors as in bench/visitors.py). The rounds are interleaved, so that a busy neighbour on the machine hits
 all alike; medians of the rounds are shown. What is counted is user and system time of the program's whole process tree, what
 it does after the last answer included. Ratios travel from machine to machine, microseconds do not; nothing here passes or fails.
 """
@@ -26,9 +26,9 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import programs
-from bench.load import Load, Missing, free_port, program, running, settled, wrk
+from bench.load import CONNECTIONS, Load, Missing, Traffic, free_port, running, settled
+from bench.visitors import FLOOD
 
-CONNECTIONS = 32
 OUT = Path(__file__).parent / "out"
 PAGE, FORM = "page view", "form post"
 
@@ -44,20 +44,21 @@ class Case(NamedTuple):
     kind: str = PAGE
 
 
+DERIVED, COOKIE, FORMS = "derived.example", "cookie.example", "forms.example"
 CASES = (
-    Case("nginx", "nginx", Load("landing.lua")),
-    Case("HAProxy", "haproxy", Load("landing.lua")),
-    Case("Caddy", "caddy", Load("landing.lua")),
-    Case("aiohttp, plain pass-through", "aiohttp", Load("landing.lua")),
-    Case("Leadgate, a page that is no landing page", "leadgate", Load("landing.lua", "derived.example", "/about")),
-    Case("Leadgate, landing page judged and recorded", "leadgate", Load("landing.lua", "derived.example")),
-    Case("  the same from one address", "leadgate", Load("landing.lua", "derived.example", visitors=1)),
-    Case("  the same with session cookies", "leadgate", Load("landing.lua", "cookie.example")),
-    Case("  the same with a token put into the form", "leadgate", Load("landing.lua", "forms.example")),
-    Case("nginx", "nginx", Load("form.lua", path="/lead"), FORM),
-    Case("Caddy", "caddy", Load("form.lua", path="/lead"), FORM),
-    Case("aiohttp, plain pass-through", "aiohttp", Load("form.lua", path="/lead"), FORM),
-    Case("Leadgate, form kept, judged and passed on", "leadgate", Load("form.lua", "forms.example", "/lead"), FORM),
+    Case("nginx", "nginx", Load()),
+    Case("HAProxy", "haproxy", Load()),
+    Case("Caddy", "caddy", Load()),
+    Case("aiohttp, plain pass-through", "aiohttp", Load()),
+    Case("Leadgate, a page that is no landing page", "leadgate", Load(host=DERIVED, path="/about")),
+    Case("Leadgate, landing page judged and recorded", "leadgate", Load(host=DERIVED)),
+    Case("  the same with session cookies", "leadgate", Load(host=COOKIE)),
+    Case("  the same with a token put into the form", "leadgate", Load(host=FORMS)),
+    Case("  a flood: one browser, one address", "leadgate", Load(host=DERIVED, traffic=FLOOD)),
+    Case("nginx", "nginx", Load("submission", path="/lead"), FORM),
+    Case("Caddy", "caddy", Load("submission", path="/lead"), FORM),
+    Case("aiohttp, plain pass-through", "aiohttp", Load("submission", path="/lead"), FORM),
+    Case("Leadgate, form kept, judged and passed on", "leadgate", Load("submission", FORMS, "/lead"), FORM),
 )
 
 
@@ -69,16 +70,15 @@ class Run(NamedTuple):
     failed: int
 
 
-def measure(case: Case, pid: int, port: int, seconds: int) -> Run:
+def measure(traffic: Traffic, case: Case, pid: int, port: int, seconds: int) -> Run:
     before = settled(pid)
-    sent = wrk(case.load, port, seconds, CONNECTIONS)
+    sent = traffic.send(case.load, port, seconds)
     used = settled(pid) - before
-    return Run(used / max(1, sent.requests) * 1e6, sent.requests / sent.seconds, sent.refused + sent.broken)
+    return Run(used / max(1, sent.visits) * 1e6, sent.visits / sent.seconds, sent.refused + sent.broken)
 
 
 def compare(rounds: int, seconds: int, only: str | None) -> tuple[dict[Case, list[Run]], list[str], dict[str, float]]:
     """Runs by case, the programs that are missing, and what Leadgate's own counters say."""
-    program("wrk")
     missing: list[str] = []
     started: dict[str, tuple[int, int]] = {}
     admin = free_port()
@@ -92,6 +92,7 @@ def compare(rounds: int, seconds: int, only: str | None) -> tuple[dict[Case, lis
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
+        traffic = Traffic(folder)
         origin = free_port()
         stack.enter_context(running(programs.nginx_origin(folder, origin), origin, folder / "programs.log"))
         for name, starter in starters.items():
@@ -106,12 +107,12 @@ def compare(rounds: int, seconds: int, only: str | None) -> tuple[dict[Case, lis
             started[name] = stack.enter_context(running(command, port, folder / f"{name}.out")), port
         cases = [case for case in CASES if case.program in started]
         for case in cases:  # connections are opened, caches filled, Python's hot code specialised
-            wrk(case.load, started[case.program][1], 1, CONNECTIONS)
+            traffic.send(case.load, started[case.program][1], 1)
         runs: dict[Case, list[Run]] = {case: [] for case in cases}
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
             for case in cases:
-                runs[case].append(measure(case, *started[case.program], seconds))
+                runs[case].append(measure(traffic, case, *started[case.program], seconds))
         own = counters(admin) if "leadgate" in started else {}
     return runs, missing, own
 
