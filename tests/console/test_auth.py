@@ -50,7 +50,7 @@ def test_a_page_view_passes_with_its_verdict(asking: Asking) -> None:
     request = record["personal"]["browser"]
     assert request["scheme"] == "https"
     assert request["ordered"] is False
-    assert "complete" not in request or request["complete"] is True
+    assert request["complete"] is True
     assert [name for name, _ in request["headers"]] == ["Host", *[name for name, _ in PERSON]]
     assert request["headers"][0][1] == "www.acme.example"
 
