@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
-import os
 import shutil
 import signal
 import subprocess
@@ -152,14 +152,12 @@ class Postgres(Server):
     def _ballast(self) -> Path:
         return self.disk / "ballast"
 
-    def fill_disk(self, leave_kb: int = 0) -> None:
-        """The rest of the disk is taken, but for so much."""
+    def fill_disk(self) -> None:
+        """The rest of the disk is taken."""
         assert self.mounted, "the disk is the machine's own: say disk_mb"
-        found = os.statvfs(self.disk)
-        wanted = found.f_bavail * found.f_frsize - leave_kb * 1024
-        with self._ballast.open("wb") as file:
-            if wanted > 0:
-                os.posix_fallocate(file.fileno(), 0, wanted)
+        with self._ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:  # until it is full: the server writes meanwhile
+                file.write(bytes(64 * 1024))
 
     def free_disk(self) -> None:
         """What was filled is free again. A server that gave up meanwhile (it may, when its log cannot be written) is started."""
