@@ -25,7 +25,7 @@ HEADERS = {
     "User-Agent": CHROME,
     "Accept": "text/html,*/*;q=0.8",
     "Accept-Language": "en-GB",
-    "Accept-Encoding": "gzip",
+    "Accept-Encoding": "gzip, br",
 }
 
 
