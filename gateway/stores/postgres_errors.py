@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import struct
 
@@ -33,6 +34,7 @@ POISON = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
     struct.error,
+    AttributeError,
     TypeError,
     ValueError,
     OverflowError,
@@ -82,7 +84,10 @@ _BY_STATE: dict[str, tuple[type[StoreUnopenable], str, str]] = {
 def message_of(error: BaseException) -> str:
     """The server's sentence, without its details: those may quote a row."""
     if isinstance(error, asyncpg.PostgresError):
-        return str(getattr(error, "message", None) or "a value has no room in its column")
+        said = getattr(error, "message", None)
+        if said is None and isinstance(error, asyncpg.DataError):  # the client's own words quote the value
+            return "a value has no room in its column"
+        return str(said or error).partition("\n")[0]
     return str(error).partition("\n")[0] or type(error).__name__
 
 
@@ -115,7 +120,7 @@ def _words(error: BaseException) -> tuple[type[StoreUnopenable], str, str]:
     if isinstance(error, asyncio.TimeoutError):
         return StoreUnreachable, "it does not answer in time", _UNREACHED
     if isinstance(error, OSError):
-        reason = (error.strerror or "connection refused or broken off").partition("\n")[0].replace("{", "(")
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "its name is unknown or it hung up"
         return StoreUnreachable, f"it cannot be reached ({reason})", _UNREACHED
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return StoreUnreachable, "the connection broke off", _UNREACHED

@@ -29,9 +29,9 @@ _UNSURE = ("08", "57")
 class Unsure(Exception):
     """The connection broke while the server was committing. head: the writer's row if it did; why: what broke."""
 
-    def __init__(self, head: Head, outcomes: list[Outcome], why: Exception) -> None:
+    def __init__(self, head: Head, outcomes: list[Outcome], written: int, why: Exception) -> None:
         super().__init__(str(why))
-        self.head, self.outcomes, self.why = head, outcomes, why
+        self.head, self.outcomes, self.written, self.why = head, outcomes, written, why
 
 
 class Link:
@@ -100,7 +100,7 @@ class Link:
             self._drop_connection(connection)
             raise
         if found is None:
-            self.head = unsure.head
+            self._committed(unsure.head, unsure.written)
             return True
         # No, if the row is as it was before; else another process of this name wrote since, and only ids tell.
         self.look = found.token != self.head.token
@@ -139,11 +139,14 @@ class Link:
             if ended or (isinstance(error, asyncpg.PostgresError) and state_of(error)[:2] not in _UNSURE):
                 raise
             why = error if isinstance(error, Exception) else TimeoutError()
-            raise Unsure(head, outcomes, why) from error
+            raise Unsure(head, outcomes, written, why) from error
+        self._committed(head, written)
+        return outcomes
+
+    def _committed(self, head: Head, written: int) -> None:
         self.head, self.look = head, False
         self.commits += 1
         self.committed += written
-        return outcomes
 
     async def _told(self, moment: str) -> None:
         if self.fault is not None:

@@ -213,7 +213,6 @@ class Writer(CommitQueue[Operation]):
             self._under_way = None
         if self.trouble is not None:
             self._well_since = time.monotonic()
-        self.counters.commits, self.counters.committed = self._link.commits, self._link.committed
         if self._bounds is not self._most:
             most = min(2 * self._bounds.entries, _ENTRIES)
             self._bounds = self._most if most == _ENTRIES else self._bounded(most)
@@ -221,6 +220,7 @@ class Writer(CommitQueue[Operation]):
 
     def _settled(self, work: Work[Operation], outcomes: list[Outcome]) -> Answers[Operation]:
         """It is durable: leads whose visitors were told otherwise are taken out again, before anything else is done."""
+        self.counters.commits, self.counters.committed = self._link.commits, self._link.committed
         late = [
             waiting.operation.lead.id
             for waiting, outcome in zip(work.operations, outcomes, strict=True)

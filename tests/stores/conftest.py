@@ -35,9 +35,8 @@ _TABLES = (
 def postgres_settings(dsn, **settings):
     """From `postgresql://user[:password]@host:port/database`."""
     place = urlsplit(dsn)
-    return PostgresSettings(
-        place.hostname, place.port, place.path[1:], place.username, place.password, **(PATIENT | settings)
-    )
+    values = {"host": place.hostname, "port": place.port, "database": place.path[1:], "user": place.username}
+    return PostgresSettings(**(values | {"password": place.password} | PATIENT | settings))
 
 
 @pytest.fixture(scope="session")
