@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.load import program
+from bench.visitors import TOKEN
 
 NGINX = """daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log;
 events {{ worker_connections 1024; }}
@@ -70,7 +71,7 @@ trusted_proxies: [127.0.0.1/32]
 state: {state}
 store: {store}
 workers: {workers}
-postgres: {{spool: {data}/spool}}
+postgres: {{username: leadgate, tls: off, spool: {data}/spool}}
 keys: {{directory: {data}/keys}}
 sites:
   - {{name: derived, hosts: [derived.example], origin: "http://127.0.0.1:{origin}", mode: tag, session: derived, landing_pages: [{{path: "/offer*"}}]}}
@@ -86,6 +87,11 @@ sites:
         path: /lead
         fields: {{full_name: full_name, email: email, phone: phone, company: company, message: message}}
 """
+
+
+SERVE = """import os, pathlib, sys
+from gateway.serving import serve
+sys.exit(serve(pathlib.Path(sys.argv[1]), {**os.environ, "LEADGATE_ADMIN_TOKEN": sys.argv[2]}))"""
 
 
 def nginx_origin(folder: Path, port: int) -> list[str]:
@@ -127,8 +133,7 @@ def leadgate(
     file = folder / "leadgate.yaml"
     shared = {"state": state, "store": store or f"sqlite:///{data}/leadgate.db", "workers": workers}
     file.write_text(LEADGATE.format(data=data, port=port, origin=origin, admin=admin, **shared))
-    serve = "import sys, pathlib; from gateway.serving import serve; sys.exit(serve(pathlib.Path(sys.argv[1])))"
-    return [sys.executable, "-c", serve, str(file)]
+    return [sys.executable, "-c", SERVE, str(file), TOKEN.decode()]
 
 
 def versions() -> dict[str, str]:

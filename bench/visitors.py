@@ -22,6 +22,8 @@ NUMBER, ADDRESS, PHONE = b"\1", b"\2", b"\3"
 AGAIN_EVERY, AGAIN_AFTER = 10, 1000
 ORDINARY, FLOOD = "ordinary", "flood"
 HOST = b"offers.example"
+TOKEN = b"a-token-for-measuring-0123456789abcdef"
+"""What proxies and servers ask the gateway with."""
 
 _MARKS = re.compile(b"([\1\2\3])")
 _NETWORKS = (109, 151, 176, 178, 185, 188, 193, 194, 195)  # how addresses of access providers in Europe begin
@@ -140,6 +142,7 @@ def auth(number: int, host: bytes = HOST, path: bytes = b"/offer") -> bytes:
         (b"X-Forwarded-Host", host),
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Forwarded-For", ADDRESS),
+        (b"X-Leadgate-Token", TOKEN),
     ]
     return _request(b"GET", b"/api/v1/auth", [*browser_head(number, host), *asked], b"")
 
@@ -148,7 +151,12 @@ def assess(number: int, host: bytes = HOST, path: bytes = b"/offer", batch: int 
     """A server's question about that click; `batch` of them in one call, 0: one without a batch."""
     asked = [_question(number + place, host, path) for place in range(batch or 1)]
     body = b'{"items":[%b]}' % b",".join(asked) if batch else asked[0]
-    fields = [(b"Host", b"127.0.0.1"), (b"Connection", b"keep-alive"), (b"Content-Type", b"application/json")]
+    fields = [
+        (b"Host", b"127.0.0.1"),
+        (b"Connection", b"keep-alive"),
+        (b"Authorization", b"Bearer " + TOKEN),
+        (b"Content-Type", b"application/json"),
+    ]
     return _request(b"POST", b"/api/v1/assess", fields, body)
 
 
