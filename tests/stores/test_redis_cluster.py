@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hot_states import now_us, opened, refused, until
+from hot_states import followed, now_us, opened, refused, until
 from servers import RedisCluster
 
 from detectors.observation import Unavailable
@@ -140,7 +140,7 @@ async def test_a_replica_that_takes_over_is_found_and_told():
             assert refused(await state.observe(seals, now_us())) == []
             dead = cluster.nodes[0]
             gone = served_by(cluster, dead)
-            assert dead.call("WAIT", 1, 5000) == 1
+            followed(dead, "{%02x}barrier" % bucket_of(OPS[min(gone)].key))
             dead.kill()
             answers = await until(
                 lambda: state.observe(seals, now_us()), lambda answers: not refused(answers) and answers.partial

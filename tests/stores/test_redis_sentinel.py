@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hot_states import now_us, opened, refused, until
+from hot_states import followed, now_us, opened, refused, until
 from servers import Sentinels
 
 from gateway.stores.hot import Hit, Seal
@@ -21,7 +21,7 @@ async def test_a_killed_master_is_replaced_and_the_verdicts_say_so(sentinels):
     async with opened(sentinels, password=sentinels.password) as state:
         answers = await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
         assert answers.partial == {}
-        assert sentinels.master.call("WAIT", 1, 5000) == 1
+        followed(sentinels.master)
         sentinels.master.kill()
         await until(lambda: state.observe(OPS, now_us()), refused)
         answers = await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))

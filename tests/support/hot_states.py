@@ -59,3 +59,10 @@ async def until(ask: Callable[[], Awaitable[Any]], wanted: Callable[[Any], objec
             return answer
         assert time.monotonic() < end, f"still {answer!r}"
         await asyncio.sleep(0.02)
+
+
+def followed(master: Redis, key: str = "barrier") -> None:
+    """Its replica has all that was written until now: WAIT speaks of the writes of its own connection only."""
+    with master.client() as client:
+        client.set(key, 1)
+        assert client.wait(1, 5000) == 1
