@@ -140,7 +140,7 @@ async def test_a_replica_that_takes_over_is_found_and_told():
             assert refused(await state.observe(seals, now_us())) == []
             dead = cluster.nodes[0]
             gone = served_by(cluster, dead)
-            followed(dead, "{%02x}barrier" % bucket_of(OPS[min(gone)].key))
+            followed(dead, b"{%02x}barrier" % bucket_of(OPS[min(gone)].key))
             dead.kill()
             answers = await until(
                 lambda: state.observe(seals, now_us()), lambda answers: not refused(answers) and answers.partial

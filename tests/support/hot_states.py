@@ -61,7 +61,7 @@ async def until(ask: Callable[[], Awaitable[Any]], wanted: Callable[[Any], objec
         await asyncio.sleep(0.02)
 
 
-def followed(master: Redis, key: str = "barrier") -> None:
+def followed(master: Redis, key: bytes = b"barrier") -> None:
     """Its replica has all that was written until now: WAIT speaks of the writes of its own connection only."""
     with master.client() as client:
         client.set(key, 1)
