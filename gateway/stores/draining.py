@@ -3,6 +3,7 @@ there twice."""
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 import msgspec
@@ -14,6 +15,9 @@ from gateway.stores.records import Store
 from gateway.stores.spool import Spool
 
 LOOSE_AT_ONCE = 200
+
+STEP_S = 0.1
+"""What a step should take at most: visitors' commits wait behind it, and must not come near their deadline."""
 
 
 class Primary(Store, Absorbs, HandsOver, Protocol):
@@ -32,32 +36,34 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Mover:
-    """Moves one step at a time. How much a step holds adapts to what the other store commits within its deadline: half as much after a failure, twice
-    as much after a success, up to `limits`."""
+    """Moves one step at a time. rows: how much a step holds; half as much after one that failed or took longer than STEP_S, twice as much after a
+    quick one, up to `limits`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._rows = limits.rows
+        self.rows = limits.rows
 
     async def step(self, spool: Spool, primary: Primary) -> Moved | None:
         """None where nothing is left that can be carried now. Raises StoreUnavailable, StoreCorrupt."""
+        began = time.monotonic()
         try:
             moved = await self._step(spool, primary)
         except StoreUnavailable:
-            self._rows = max(1, self._rows // 2)
+            self.rows = max(1, self.rows // 2)
             raise
-        self._rows = min(self._limits.rows, 2 * self._rows)
+        slow = time.monotonic() - began > STEP_S
+        self.rows = max(1, self.rows // 2) if slow else min(self._limits.rows, 2 * self.rows)
         return moved
 
     async def _step(self, spool: Spool, primary: Primary) -> Moved | None:
-        loose = await spool.loose(min(self._rows, LOOSE_AT_ONCE))
+        loose = await spool.loose(min(self.rows, LOOSE_AT_ONCE))
         if loose:
             await primary.take_back([item for _, item in loose])
             await spool.given_back([number for number, _ in loose])
-            return Moved(changes=len(loose))
-        batch = await spool.batch(msgspec.structs.replace(self._limits, rows=self._rows))
+        # In the same step: under load there are new changes before each one, and what waits must not wait for them to end.
+        batch = await spool.batch(msgspec.structs.replace(self._limits, rows=self.rows))
         if not (batch.leads or batch.entries or batch.generations or batch.unjournaled):
-            return None
+            return Moved(changes=len(loose)) if loose else None
         await primary.absorb(batch)
         await spool.carried(batch)
-        return Moved(len(batch.leads), len(batch.entries))
+        return Moved(len(batch.leads), len(batch.entries), len(loose))
