@@ -9,6 +9,7 @@ can send any of these fields too, and a proxy that does not use them passes them
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -31,6 +32,18 @@ _ADDED = frozenset(
 """Fields that end at the proxy, that it writes itself, or that our recipes add; and every X-Forwarded-* and X-Envoy-*."""
 _ADDED_PREFIXES = (b"x-forwarded-", b"x-envoy-")
 _ORIGINAL = frozenset({b"x-original-uri", b"x-original-url", b"x-original-method"})
+
+
+def _classified(name: bytes) -> tuple[bool, bytes]:
+    """Is this field the visitor's own wherever it comes from; and, where it may not be, its name in lower case."""
+    lower = name.lower()
+    if lower in _ADDED or lower.startswith(_ADDED_PREFIXES):
+        return False, lower
+    return True, lower if lower in _ORIGINAL or lower == b"authorization" else b""
+
+
+_remembered = lru_cache(1024)(_classified)
+_REMEMBERED_BYTES = 48  # longer names are made up: they would only push out others
 
 
 class Original(msgspec.Struct, frozen=True, gc=False):
@@ -56,8 +69,14 @@ def read(rest: bytes, method: str, fields: Fields, token_field: bytes) -> Origin
     token_field  the field that held our token, in lower case: it is none of the visitor's
     """
     told: dict[bytes, bytes] = {}
-    for name, value in fields:
-        told.setdefault(name.lower(), value.strip())
+    kept = []
+    for field in fields:
+        name = field[0]
+        own, lower = _remembered(name) if len(name) <= _REMEMBERED_BYTES else _classified(name)
+        if lower:
+            told.setdefault(lower, field[1].strip())
+        if own and (not lower or lower != token_field):
+            kept.append(field)
     host = told.get(b"host")
     named: bytes | None = None
     forwarded = told.get(b"x-forwarded-uri")
@@ -82,12 +101,8 @@ def read(rest: bytes, method: str, fields: Fields, token_field: bytes) -> Origin
         return None
     if named is not None and _METHOD.fullmatch(named):
         method = named.decode("ascii").upper()
-    dropped = _ADDED | _ORIGINAL if original and not (rest or forwarded) else _ADDED
-    kept = [
-        (name, value)
-        for name, value in fields
-        if (lower := name.lower()) not in dropped and lower != token_field and not lower.startswith(_ADDED_PREFIXES)
-    ]
+    if original and not (rest or forwarded):
+        kept = [field for field in kept if field[0].lower() not in _ORIGINAL]
     if host is not None:
         kept.insert(0, (b"Host", host))
     return Original(method, target, host, "https" if scheme == b"https" else "http", tuple(kept))
