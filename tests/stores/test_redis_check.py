@@ -1,0 +1,70 @@
+"""What `leadgate check` says of a Redis: can a gateway count there, and is it set up to keep what it is told."""
+
+from __future__ import annotations
+
+import pytest
+from servers import Redis, RedisCluster, Sentinels, free_port
+
+from gateway.stores import redis_check
+from gateway.stores.redis_settings import RedisSettings
+
+
+def at(port: int, **more: object) -> RedisSettings:
+    return RedisSettings(mode="single", nodes=(("127.0.0.1", port),), **more)  # type: ignore[arg-type]
+
+
+async def test_one_that_is_set_up_well_needs_nothing() -> None:
+    with Redis(appendonly=True, maxmemory="100mb") as server:
+        assert await redis_check.unusable(at(server.port)) is None
+        assert await redis_check.advice(at(server.port)) == []
+
+
+async def test_what_is_not_kept_or_given_up_is_told() -> None:
+    with Redis(maxmemory="100mb") as server:
+        with server.client() as redis:
+            redis.config_set("maxmemory-policy", "allkeys-lru")
+        found = await redis_check.advice(at(server.port))
+        assert [line for line in found if "allkeys-lru" in line and "set noeviction" in line]
+        assert [line for line in found if "appendonly yes" in line]
+        with server.client() as redis:
+            redis.config_set("maxmemory", redis.info()["used_memory"] + 1000)
+        assert [line for line in await redis_check.advice(at(server.port)) if "raise it before it refuses" in line]
+
+
+async def test_one_that_is_not_there_or_refuses_is_named_with_the_remedy() -> None:
+    gone = await redis_check.unusable(at(free_port()))
+    assert gone is not None
+    assert "redis" in gone
+    assert await redis_check.advice(at(free_port())) == []
+    with Redis(password="right") as server:
+        for wrong in (None, "wrong"):
+            refused = await redis_check.unusable(at(server.port, password=wrong))
+            assert refused is not None
+            assert "password" in refused
+            assert "wrong" not in refused.replace("wrong-", "")
+        assert await redis_check.unusable(at(server.port, password="right")) is None
+
+
+async def test_sentinels_lead_to_the_master() -> None:
+    with Sentinels() as sentinels:
+        settings = RedisSettings(mode="sentinel", nodes=tuple(sentinels.addresses), master="mymaster")
+        assert await redis_check.unusable(settings) is None
+        assert isinstance(await redis_check.advice(settings), list)
+
+
+async def test_a_cluster_is_asked_as_a_cluster(redis_cluster: RedisCluster) -> None:
+    settings = RedisSettings(mode="cluster", nodes=redis_cluster.addresses)
+    assert await redis_check.unusable(settings) is None
+    mistaken = await redis_check.unusable(at(redis_cluster.addresses[0][1]))
+    assert mistaken is not None
+    assert "redis+cluster://" in mistaken
+
+
+@pytest.mark.parametrize("name", ["no-such-master"])
+async def test_a_master_the_sentinels_do_not_know(name: str) -> None:
+    with Sentinels() as sentinels:
+        found = await redis_check.unusable(
+            RedisSettings(mode="sentinel", nodes=tuple(sentinels.addresses), master=name)
+        )
+        assert found is not None
+        assert name in found or "sentinel" in found
