@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import programs
 from bench.load import Load, Missing, Traffic, cpu_seconds, free_port, running, settled
+from bench.own_stores import own_stores
 
 OUT = Path(__file__).parent / "out"
-SERVERS = Path(__file__).parent.parent / "tests" / "support"
 HOST = "derived.example"
 LOADS = {
     "page that is no landing page": Load("landing", HOST, "/about"),
@@ -71,31 +71,18 @@ def measure(traffic: Traffic, place: Place, load: Load, seconds: float, origin: 
     return Run(us, sent.visits / sent.seconds, sent.refused + sent.broken, at_once / sent.seconds)
 
 
-def shared_stores(stack: ExitStack) -> tuple[str, str, dict[str, int]]:
-    """Redis and PostgreSQL of our own: state, a DSN for each gateway to come, process ids. Raises Missing."""
-    sys.path.insert(0, str(SERVERS))
-    try:
-        from servers import Postgres, Redis
-
-        redis, postgres = stack.enter_context(Redis()), stack.enter_context(Postgres())
-    except (AssertionError, ImportError) as error:
-        raise Missing(str(error)) from error
-    pids = {"redis": redis.process.pid, "postgres": postgres.process.pid}
-    return redis.url, f"postgresql://127.0.0.1:{postgres.port}/{postgres.new_database()}", pids
-
-
 def places(stack: ExitStack, folder: Path, origin: int, workers: list[int]) -> tuple[list[Place], list[str]]:
     """Gateways that run, and what could not be had."""
     missing: list[str] = []
     wanted: list[tuple[str, dict[str, Any], dict[str, int]]] = [("memory, SQLite", {}, {})]
     for number in workers:
         try:
-            state, store, pids = shared_stores(stack)
+            stores = stack.enter_context(own_stores())
         except Missing as error:
             missing.append(f"rows with Redis and PostgreSQL: {error}")
             break
         label = f"Redis, PostgreSQL, {number} worker{'s' if number > 1 else ''}"
-        wanted.append((label, {"state": state, "store": store, "workers": number}, pids))
+        wanted.append((label, {"state": stores.state, "store": stores.store, "workers": number}, stores.pids))
     found = []
     for place, (label, settings, pids) in enumerate(wanted):
         own = folder / f"gateway-{place}"
