@@ -130,7 +130,12 @@ async def _upgrade_postgres(config: Config, stopped: bool, tell: Callable[[Migra
 @app.command()
 def copy(
     source: Annotated[
-        str, typer.Option("--from", metavar="STORE", help="The SQLite store: sqlite:///var/leadgate.db, or its path.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="STORE",
+            help="The SQLite store as settings name it, sqlite:///var/leadgate.db (a path from the settings file), or a path from here.",
+        ),
     ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -145,7 +150,7 @@ def copy(
             f"{settings.store}: the settings still name an SQLite store. Set store: postgresql://HOST:5432/NAME, and copy into it with --from sqlite:///…",
             BAD_USAGE,
         )
-    path = Path(source.removeprefix("sqlite:///"))
+    path = settings.resolve(source.removeprefix("sqlite:///")) if source.startswith("sqlite:///") else Path(source)
     if "://" in source and not source.startswith("sqlite:///"):
         fail(f"{source}: this is not an SQLite store: sqlite:///var/leadgate.db", BAD_USAGE)
     if not path.is_file():

@@ -26,6 +26,9 @@ from gateway.stores.spool import open_spool
 from gateway.stores.spool_keeper import Keeper, SpoolSettings
 from gateway.stores.sqlite import SqliteSettings
 
+_REMEMBERED = 10_000
+"""Leads known to be in the shared store and on their way: more than a gateway has at once; of those forgotten the spool finds out."""
+
 
 class SpooledStore:
     """See gateway.stores.records.Store for what the methods promise."""
@@ -33,6 +36,7 @@ class SpooledStore:
     def __init__(self, keeper: Keeper, clock: Callable[[], int]) -> None:
         self._keeper, self._clock = keeper, clock
         self._spool = keeper.spool
+        self._there: dict[str, None] = {}  # leads that the shared store took, whose end is not known yet
         self.on_spooled: Callable[[str], None] = lambda site: None
         """Told the site of each submission that was made durable in the spool."""
 
@@ -73,6 +77,9 @@ class SpooledStore:
                 self._keeper.failed(error.reason)
                 body = again
             else:
+                self._there[lead.id] = None
+                if len(self._there) > _REMEMBERED:
+                    del self._there[next(iter(self._there))]
                 return
         self._keeper.touch()
         try:
@@ -120,8 +127,8 @@ class SpooledStore:
     def settle_soon(
         self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
     ) -> None:
-        primary = self._keeper.up
-        if primary is not None and not self._keeper.used:
+        primary, there = self._keeper.up, self._there.pop(lead_id, self) is None
+        if primary is not None and (there or not self._keeper.used):
             primary.settle_soon(lead_id, state, event, data, note)
         else:
             self._keeper.touch()

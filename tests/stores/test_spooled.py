@@ -389,6 +389,28 @@ class TestBringingOver:
         assert (await pair.primary.lead(new.id)).state is LeadState.DELIVERED
         await sound(pair.primary)
 
+    async def test_it_ends_while_visitors_keep_coming(self, pair, store, make_lead):
+        pair.primary.away = True
+        leads = []
+
+        async def visitor():
+            while True:
+                lead = make_lead()
+                await store.journal(lead, b"x")
+                leads.append(lead.id)
+                await asyncio.sleep(0.001)
+                store.settle_soon(lead.id, LeadState.DELIVERED, "forwarded", {})
+
+        visitors = [asyncio.create_task(visitor()) for _ in range(5)]
+        await until(lambda: len(leads) > 20)
+        pair.primary.come_back()
+        await pair.drained()
+        for task in visitors:
+            task.cancel()
+        await asyncio.gather(*visitors, return_exceptions=True)
+        assert len(await asyncio.gather(*(pair.primary.lead(lead_id) for lead_id in leads))) > 20
+        await sound(pair.primary)
+
     async def test_a_lead_changed_while_it_is_carried_is_carried_again(self, pair, store, make_lead):
         pair.primary.away = True
         lead = make_lead()
@@ -570,10 +592,14 @@ class TestLeftBehind:
         assert store.trouble is None
         await sound(pair.primary)
 
-    async def test_the_spool_of_a_living_worker_is_left_alone(self, pair, left):
+    async def test_the_spool_of_a_living_worker_is_left_alone(self, pair, left, make_lead):
         alive = adopt(pair.spool_directory / "host-2.db", pair.keys)
+        another = open_spool(pair.spool_directory, "host-3", pair.keys)
+        lead = make_lead()
+        await another.journal(lead, b"y")
+        await another.close()
         await pair.open()
-        await asyncio.sleep(0.4)
+        await until(lambda: there(pair.primary, lead.id))
         assert await pair.primary.lead(left.id) is None
         await alive.close()
         await until(lambda: there(pair.primary, left.id))

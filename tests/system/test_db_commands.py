@@ -149,7 +149,7 @@ class TestOnPostgres:
         until(lambda: gateway.api("/conservation")["states"]["held"] == 5)
         old = gateway.conserved()
         on_postgres(gateway, postgres, redis)
-        source = f"sqlite:///{gateway.directory}/var/leadgate.db"
+        source = "sqlite:///var/leadgate.db"
 
         assert "leadgate db upgrade" in ran(gateway, "db", "copy", "--from", source, code=1)
         found = told(gateway, "db", "check", code=1)
@@ -162,7 +162,7 @@ class TestOnPostgres:
         first = ran(gateway, "db", "copy", "--from", source)
         assert "leads: 5 of 5" in first
         assert "the same on both sides" in first
-        again = told(gateway, "db", "copy", "--from", source)
+        again = told(gateway, "db", "copy", "--from", f"{gateway.directory}/var/leadgate.db")
         assert again["same"]
         assert {part["name"]: part["rows"] for part in again["parts"]}["leads"] == 5
         assert all(part["sha256"] == part["sha256_there"] for part in again["parts"])
