@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from shared_stores import SharedStores
 Serve = Callable[[SharedStores], ForkedGateway]
 
 DISK_MB = 192
+RESTARTS = 4
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +44,14 @@ async def test_postgres_is_stopped_and_started(gateway: ForkedGateway, origin: O
 
 
 async def test_postgres_is_restarted(gateway: ForkedGateway, origin: Origin, postgres: Postgres) -> None:
-    """A short moment, as for an update: whether anything had to be spooled is chance."""
-    await suffer("PostgreSQL: restarted", gateway, origin, postgres.restart, lambda: None, during_s=1.0)
+    """Short moments, as for updates; each breaks off commits of which nobody knows whether they came about."""
+
+    def restart() -> None:
+        for _ in range(RESTARTS):
+            postgres.restart()
+            time.sleep(0.7)
+
+    await suffer(f"PostgreSQL: restarted {RESTARTS} times", gateway, origin, restart, lambda: None, during_s=1.0)
 
 
 async def test_postgres_is_killed(gateway: ForkedGateway, origin: Origin, postgres: Postgres) -> None:

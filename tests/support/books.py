@@ -90,7 +90,7 @@ def judge(books: Books, traffic: Traffic, origin: Origin) -> dict[str, int]:
     wrong = {
         lead: (books.leads[lead].state, state) for lead, state in expected.items() if books.leads[lead].state != state
     }
-    assert wrong == {}, "leads are in another state than the visitor was told"
+    assert wrong == {}, f"leads are in another state than the visitor was told (store, told): {wrong}"
     doubled = [entry for entry, times in books.entries.items() if times > 1]
     assert doubled == [], "entries stand in two places"
     without = sorted(set(expected) - set(books.records))

@@ -144,8 +144,10 @@ async def suffer(
     print(f"  {'in the books':34}{outage.counts}")
     assert traffic.errors == {}, "visitors saw errors"
     assert not lack, f"it did not become whole again in {PATIENCE_S} s: {told}"
-    # The one time that is promised, measured on whatever machine this is; everything else here is counted.
-    assert whole_s <= WHOLE_WITHIN_S, f"whole again only after {whole_s:.1f} s"
+    # The one time that is promised: submissions and counters go where they belong again. What waits in the spool is brought over meanwhile; how long
+    # that takes depends on how much it is, and is printed.
+    served_s = max((took for name, took in parts.items() if name != "spool"), default=0.0)
+    assert served_s <= WHOLE_WITHIN_S, f"whole again only after {served_s:.1f} s"
     assert books.unjournaled == 0, "with a spool nothing goes by unstored"
     for name in ("unjournaled", "fail_open", "records_dropped", "handler_failures"):
         assert metrics[f"leadgate_{name}_total"] == 0, name
