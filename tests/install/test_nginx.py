@@ -36,8 +36,9 @@ def test_who_is_declined_sees_our_page(beside: Beside) -> None:
     assert beside.declines().field("Content-Type") == "text/html; charset=utf-8"
 
 
-def test_a_form_goes_through_the_gateway_and_is_a_lead(beside: Beside) -> None:
-    beside.takes_forms()
+def test_every_form_goes_through_the_gateway_and_is_a_lead(beside: Beside) -> None:
+    for _ in range(3):
+        beside.takes_forms()
 
 
 def test_what_is_no_landing_page_is_not_recorded(beside: Beside) -> None:
