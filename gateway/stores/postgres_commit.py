@@ -99,7 +99,9 @@ class Transaction:
         self._entries.append(entry)
 
     async def apply(self, operations: Sequence[Operation | None]) -> list[Outcome]:
-        """Carry out operations; one outcome each. New leads first, the rest in order."""
+        """Carry out operations; one outcome each. New leads come first, then changes and calls in order: a flood mixes
+        them, and each stretch of one kind is a statement.
+        """
         outcomes: dict[int, Outcome] = {}
         numbered = list(enumerate(operations))
         rows = [(number, item) for number, item in numbered if isinstance(item, LeadRow)]
@@ -109,17 +111,17 @@ class Transaction:
         if settles:
             await self.states([item.lead_id for item in settles])
         done = await self.which("entries", [s.event.id for s in settles]) if self.look else frozenset()
-        for kind, group in groupby(numbered, lambda pair: type(pair[1])):
+        rest = [pair for pair in numbered if not isinstance(pair[1], LeadRow | Pieces | Unjournaled | None)]
+        for kind, group in groupby(rest, lambda pair: type(pair[1]) is Settle):
             batch = list(group)
-            if kind is Settle:
+            if kind:
                 made = await self._settle([item for _, item in batch if isinstance(item, Settle)], done)
                 outcomes |= zip([number for number, _ in batch], made, strict=True)
-            elif kind is Unjournaled:
-                await self.count([item.lead_id for _, item in batch if isinstance(item, Unjournaled)])
-            elif kind is not LeadRow and kind is not Pieces:
-                for number, item in batch:
-                    if item is not None and not isinstance(item, Change):
-                        outcomes[number] = await self._call(item)
+                continue
+            for number, item in batch:
+                if item is not None and not isinstance(item, Change):
+                    outcomes[number] = await self._call(item)
+        await self.count([item.lead_id for _, item in numbered if isinstance(item, Unjournaled)])
         return [outcomes.get(number, Outcome()) for number, _ in numbered]
 
     async def _call(self, call: Call) -> Outcome:

@@ -66,9 +66,12 @@ class Transaction:
         self._entries.append(entry)
 
     def apply(self, operations: Sequence[Operation | None]) -> list[Outcome]:
-        """Carry out operations in order; one outcome each."""
+        """Carry out operations; one outcome each. New leads come first, the rest in order: a flood mixes them, and each
+        stretch of one kind is a statement.
+        """
+        order = sorted(range(len(operations)), key=lambda number: not isinstance(operations[number], LeadRow))
         outcomes: list[Outcome] = []
-        for kind, group in groupby(operations, type):
+        for kind, group in groupby([operations[number] for number in order], type):
             batch = list(group)
             if kind is LeadRow:
                 outcomes += self._journal([item for item in batch if isinstance(item, LeadRow)])
@@ -76,7 +79,7 @@ class Transaction:
                 outcomes += self._settle([item for item in batch if isinstance(item, Settle)])
             else:
                 outcomes += [self._other(item) for item in batch]
-        return outcomes
+        return [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=lambda pair: pair[0])]
 
     def _other(self, item: Operation | None) -> Outcome:
         if isinstance(item, Pieces):

@@ -143,6 +143,7 @@ class TestTheDead:
                 break
             await asyncio.sleep(0.05)
         assert (await other.lead(lead.id)).note == "delivery unknown"
+        await asyncio.sleep(1)  # others had their turns meanwhile
         assert (await other.lead(theirs.id)).state is PENDING
 
     async def test_pieces_of_a_body_that_never_arrived_whole_go_too(self, opening, sql, make_lead):
