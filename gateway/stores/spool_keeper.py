@@ -125,6 +125,11 @@ class Keeper:
             self._dropped += 1
         return self._room
 
+    @property
+    def blocked(self) -> bool:
+        """Does the shared store refuse what the spool holds?"""
+        return self._blocked is not None
+
     def trouble(self) -> str | None:
         if self._blocked is not None:
             return self._blocked

@@ -189,8 +189,8 @@ class SpooledStore:
 
     @property
     def spooling(self) -> bool:
-        """Is what comes made durable in the spool?"""
-        return self._keeper.up is None and self._spool.healthy
+        """Is what comes made durable although `trouble` tells of something?"""
+        return self._keeper.blocked if self._keeper.up is not None else self._spool.healthy
 
     @property
     def trouble(self) -> str | None:

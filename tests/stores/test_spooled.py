@@ -460,6 +460,8 @@ class TestBringingOver:
         pair.primary.refuses = True
         pair.primary.come_back()
         await until(lambda: "is refused by PostgreSQL" in (store.trouble or ""))
+        assert store.healthy
+        assert store.spooling
         new = make_lead()
         await store.journal(new, b"y")
         assert await pair.primary.lead(new.id) is not None

@@ -133,6 +133,30 @@ async def test_away_and_back_under_load(server, settings, keys, tmp_path, make_l
         assert store.stats().dropped == store.stats().unsettled == 0
 
 
+async def test_its_disk_is_full(keys, tmp_path, make_lead, make_entry):
+    with Postgres(disk_mb=160) as server:
+        parts = urlsplit(server.fresh_database())
+        settings = PostgresSettings(
+            host=parts.hostname, port=parts.port, database=parts.path.strip("/"), user=parts.username
+        )
+        acknowledged: list[str] = []
+        async with opened(settings, keys, tmp_path) as store:
+            for _ in range(5):
+                await submit(store, make_lead, make_entry, acknowledged)
+            await store.flush()
+            await asyncio.to_thread(server.fill_disk)
+            end = time.monotonic() + 20
+            while store.healthy:
+                assert time.monotonic() < end, "the disk is not full"
+                async with asyncio.timeout(1.0):
+                    await submit(store, make_lead, make_entry, acknowledged)
+            for _ in range(20):
+                await submit(store, make_lead, make_entry, acknowledged)
+            await asyncio.to_thread(server.free_disk)
+            await until(lambda: store.healthy and not store._keeper.used, 30)
+            await check(store, acknowledged)
+
+
 async def test_started_and_ended_while_it_is_away(server, settings, keys, tmp_path, make_lead, make_entry):
     acknowledged: list[str] = []
     server.stop()
