@@ -20,7 +20,7 @@ from gateway.intake.server import require_extensions
 from gateway.log import log
 from gateway.reload import NeedsRestart, fingerprint, restart_keys, tell_refused, warn
 from gateway.stores.errors import StoreError
-from gateway.workers.processes import Change, Patience
+from gateway.workers.processes import Change
 from gateway.workers.snapshots import RunDirectory
 from gateway.workers.supervisor import Supervisor
 from gateway.workers.worker import FAILED, Worker
@@ -72,7 +72,7 @@ def _supervise(path: Path, config: Config, token: str | None, environ: Mapping[s
     gc.collect()
     gc.freeze()  # shared by all workers: nobody's garbage collector writes to it
     try:
-        code = Supervisor(config.workers, plan, public, admin, directory, Patience(drain=config.drain_seconds)).run()
+        code = Supervisor(config.workers, plan, public, admin, directory).run()
     finally:
         directory.remove()
     log.info("stopped")
@@ -117,6 +117,10 @@ class Settings:
     def generation(self) -> str:
         return self.built.generation.id
 
+    @property
+    def drain_s(self) -> float:
+        return self.config.drain_seconds
+
     def body(self, worker: Worker) -> int:
         logging.configure(self.config.log.level, worker=worker.seat)
         built = self.built
@@ -156,15 +160,16 @@ class Settings:
 
     def adopt(self) -> None:
         assert self._next is not None
-        old = self.config, self.built
-        self.config, self.built = self._next
-        self._next = old
+        self._exchange()
         warn(self.config)
 
     def revert(self) -> None:
+        self._exchange()
+
+    def _exchange(self) -> None:
         assert self._next is not None
-        self.config, self.built = self._next
-        self._next = None
+        self._next, (self.config, self.built) = (self.config, self.built), self._next
+        logging.configure(self.config.log.level)
 
 
 def _build(config: Config, reference: Reference) -> Built:

@@ -5,8 +5,9 @@ connection and the first to come gets it, which is not fair: with the event loop
 two workers as 32:32 in some runs and as 64:0 in others (uvloop 0.23, two cores, eight runs each), and so they did with one accept for each sign
 of readiness and with EPOLLEXCLUSIVE. One socket a worker (SO_REUSEPORT) spread them by chance, 24:40 at worst, but what waits in the queue of a
 worker that died waits for its successor. So the workers tell each other how many connections they have, in a page of memory they share, and one
-that has more than its part leaves the next to the others for a moment: 30:34 at worst in the same runs, and 31:33 where they came one by one.
-Who has the fewest gets the next, also where the few long connections of a proxy are all there is.
+that has more than its part leaves the next to the others for a moment: between 30:34 and 32:32 in 15 of 16 rounds with other work on the machine, and
+14:50 once, where a worker did not get a processor for a while. Who has the fewest gets the next, also where the few long connections of a proxy are
+all there is.
 """
 
 from __future__ import annotations

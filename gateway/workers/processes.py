@@ -24,8 +24,7 @@ class Patience(msgspec.Struct, frozen=True):
     well         a worker that ran this long was well: its successor starts at once
     start        how long a worker may take until it serves; longer than any wait for a store at the start
     reload       how long it may take to take up new settings
-    drain        `drain_seconds` of the settings
-    margin       beyond `drain`, to commit what is queued and to close; then the worker is killed
+    margin       beyond the plan's `drain_s`, to commit what is queued and to close; then the worker is killed
     look         between two looks at the files
     """
 
@@ -34,7 +33,6 @@ class Patience(msgspec.Struct, frozen=True):
     well: float = 60.0
     start: float = 60.0
     reload: float = 30.0
-    drain: float = 30.0
     margin: float = 10.0
     look: float = 1.0
 
@@ -44,6 +42,10 @@ class Plan(Protocol):
 
     @property
     def generation(self) -> str: ...
+
+    @property
+    def drain_s(self) -> float:
+        """`drain_seconds` of the settings in force."""
 
     def body(self, worker: Worker) -> int:
         """A worker's life, on the settings in force; answers its exit code."""
@@ -71,6 +73,7 @@ class Process:
     hung_up  its end of the line is closed
     said     what it answered to the last reload
     failure  what it said of itself before it ended
+    leaving  it was asked to end
     kill_at  when it is killed, if it has not ended by then
     """
 
@@ -83,6 +86,7 @@ class Process:
     ready: bool = False
     ended: bool = False
     hung_up: bool = False
+    leaving: bool = False
     said: tuple[str, str] | None = None
     failure: str = ""
 
@@ -109,10 +113,14 @@ class Slot:
         """Its worker ended; answers in how many seconds it is filled again."""
         if process.ready and now - process.started_at >= patience.well:
             self.failures = 0
+        self.failure = process.failure or self.failure
+        return self.failed(now, patience)
+
+    def failed(self, now: float, patience: Patience) -> float:
+        """Once more there is no worker; answers in how many seconds the next is started."""
         doublings = min(self.failures - 1, 30)
         pause = min(patience.last, patience.first * 2.0**doublings) if self.failures else 0.0
         self.failures += 1
-        self.failure = process.failure or self.failure
         self.due = now + pause
         return pause
 

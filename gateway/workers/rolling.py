@@ -35,7 +35,8 @@ class Parent(Protocol):
 
     edition: int
 
-    def spawn(self, predecessor: Process | None) -> Process: ...
+    def spawn(self, predecessor: Process | None) -> Process:
+        """Raises OSError."""
 
     def end(self, process: Process, word: str) -> None: ...
 
@@ -101,7 +102,11 @@ def _roll_first(parent: Parent) -> Steps:
 
 def _replace(parent: Parent, slot: Slot) -> Steps:
     """Starts a successor, and once it serves, lets the old one leave and waits until it is gone. If it never serves, all is as before."""
-    new = parent.spawn(slot.process)
+    try:
+        new = parent.spawn(slot.process)
+    except OSError as error:  # too many processes, or no memory
+        slot.failure = f"it cannot be started: {error.strerror}"
+        return False
     while not new.ready:
         if new.ended:
             slot.failure = new.failure or slot.failure

@@ -108,8 +108,7 @@ class Supervisor:
             self._steps = None
         for slot in self.slots:  # after the steps, which may have brought a successor already
             if slot.due is not None and now >= slot.due:
-                slot.due = None
-                slot.process = self.spawn(slot.process)
+                self._fill(slot, now)
 
     def _wait(self) -> None:
         """Until something happens or is due, and takes note of it."""
@@ -151,8 +150,18 @@ class Supervisor:
 
     # workers
 
+    def _fill(self, slot: Slot, now: float) -> None:
+        slot.due = None
+        try:
+            slot.process = self.spawn(slot.process)
+        except OSError as error:  # too many processes, or no memory: the others go on
+            pause = slot.failed(now, self.patience)
+            log.error(
+                "worker ended", how=f"cannot be started: {error.strerror}", restart_in_s=pause, serving=self.serving
+            )
+
     def spawn(self, predecessor: Process | None) -> Process:
-        """A new worker, at the seat of one that ended if it is given, otherwise at the first free one."""
+        """A new worker, at the seat of one that ended if it is given, otherwise at the first free one. Raises OSError."""
         taken = {process.worker.seat for process in self.processes.values()}
         seats = [predecessor.worker.seat] if predecessor is not None and predecessor.ended else []
         seat = next(seat for seat in (*seats, *range(self.workers + 1)) if seat not in taken)
@@ -216,7 +225,7 @@ class Supervisor:
 
     def _began(self, process: Process) -> None:
         process.ready = self._served = True
-        if process.kill_at is not None and not self.stopping:
+        if not process.leaving:
             process.kill_at = None
         log.info("worker started", worker=process.worker.seat, pid=process.pid, serving=self.serving)
 
@@ -226,8 +235,9 @@ class Supervisor:
 
     def end(self, process: Process, word: str) -> None:
         """Asks a worker to finish what it has begun, and sees to it that it ends."""
+        process.leaving = True
         process.line.say(word)
-        process.kill_at = self.clock() + self.patience.drain + self.patience.margin
+        process.kill_at = self.clock() + self.plan.drain_s + self.patience.margin
 
     def _reap(self) -> None:
         while self.processes:
@@ -251,8 +261,11 @@ class Supervisor:
         more: dict[str, object] = {"error": process.failure} if process.failure else {}
         if slot is not None and not self.stopping:
             more["restart_in_s"] = slot.emptied(process, self.clock(), self.patience)
-        level = log.error if code and not self.stopping else log.info
-        level("worker ended", worker=process.worker.seat, pid=process.pid, how=how(code), serving=self.serving, **more)
+        about = {"worker": process.worker.seat, "pid": process.pid, "how": how(code), "serving": self.serving, **more}
+        if code and not self.stopping:
+            log.error("worker ended", **about)
+        else:
+            log.info("worker ended", **about)
         if not self._served and all(slot.failures for slot in self.slots):
             raise WorkersFailed(next((slot.failure for slot in self.slots if slot.failure), "see what they wrote"))
 

@@ -156,7 +156,7 @@ def _main() -> int:
         return (directory / file).exists()
 
     class Plan:
-        generation = "one"
+        generation, drain_s = "one", float(given["patience"].pop("drain", 20.0))
 
         def __init__(self) -> None:
             self.seen = self.in_force = settings()

@@ -8,12 +8,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from running import until
 from toy_workers import Toys, ask, read_answer
 
 from gateway.workers.processes import Patience, Process, Slot, how
+from gateway.workers.snapshots import RunDirectory
+from gateway.workers.supervisor import Supervisor
 
 Start = Callable[..., Toys]
 
@@ -269,3 +273,23 @@ def test_what_was_counted_by_workers_that_left_is_kept(start: Start) -> None:
     toys.signal(signal.SIGUSR1)
     until(lambda: toys.counted("leadgate_worker_restarts", "rolled") == 2)
     assert toys.counted("leadgate_requests", "toy", "other") == asked
+
+
+def test_where_no_process_can_be_started_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the process of the tests is the parent, and nothing is forked."""
+
+    def refuse() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    plan: Any = SimpleNamespace(changed=lambda: False, prepare=lambda: "roll", adopt=list, revert=list, drain_s=1.0)
+    parent = Supervisor(2, plan, [], [], RunDirectory(tmp_path), Patience(first=5.0), clock=lambda: 100.0)
+    parent._advance()
+    parent._advance()
+    assert [slot.due for slot in parent.slots] == [105.0, 105.0]
+    parent.want("roll")
+    parent._advance()
+    parent.want("reload")
+    parent._advance()
+    parent._advance()
+    assert (parent.edition, parent._steps, parent.processes) == (0, None, {})
