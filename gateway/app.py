@@ -19,7 +19,7 @@ from gateway.bounds import intake_limits
 from gateway.built import Built
 from gateway.config import Config
 from gateway.console.api import admin_application
-from gateway.console.front import put_before
+from gateway.console.front import HEAD_LIMITS, put_before
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
@@ -237,7 +237,7 @@ class Gateway:
         return cut_off
 
     async def _start_admin(self) -> None:
-        self._admin = web.AppRunner(admin_application(self, self.admin_token), access_log=None)
+        self._admin = web.AppRunner(admin_application(self, self.admin_token), access_log=None, **HEAD_LIMITS)
         await self._admin.setup()
         assert self._admin.server is not None
         put_before(self._admin.server, self, self.admin_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -10,6 +11,10 @@ from gateway.console import assess, auth
 from gateway.console.problems import Problem, Token
 from gateway.console.running import Running
 from gateway.log import seldom
+
+HEAD_LIMITS: dict[str, Any] = {"max_line_size": 16_384, "max_field_size": 20_480, "max_headers": 256}
+"""Bounds of a request head on the admin listener. A proxy's question holds the visitor's whole head and more: what the public listener takes (a
+field of 16 KiB, 128 fields), this one has to take."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -38,6 +38,10 @@ def test_every_form_goes_through_the_gateway_and_is_a_lead(beside: Beside) -> No
         beside.takes_forms()
 
 
+def test_a_visitor_with_many_cookies_is_judged(beside: Beside) -> None:
+    beside.takes_large_heads()
+
+
 def test_what_is_no_landing_page_is_not_recorded(beside: Beside) -> None:
     beside.records_no_assets()
 

@@ -54,6 +54,11 @@ def test_a_form_goes_through_the_gateway_and_is_a_lead(beside: Beside) -> None:
     beside.takes_forms()
 
 
+def test_a_visitor_with_many_cookies_is_judged_and_one_with_too_many_passes(beside: Beside) -> None:
+    beside.takes_large_heads()
+    beside.takes_huge_heads()
+
+
 def test_what_is_no_landing_page_is_not_recorded(beside: Beside) -> None:
     beside.records_no_assets()
 

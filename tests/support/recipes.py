@@ -227,6 +227,18 @@ class Beside:
         assert self.visit("/offer", method="HEAD").status == 200
         assert self.gateway.metric("leadgate_observations_total") == before
 
+    def takes_large_heads(self) -> None:
+        """As browsers with many cookies send them."""
+        large = ("Cookie", "; ".join(f"name{number}={'x' * 90}" for number in range(130)))
+        assert self.visit("/offer?utm_campaign=large", large).status == 200
+        assert set(self.lead_headers("utm_campaign=large")) >= {"X-Lead-Id", "X-Lead-Verdict"}
+
+    def takes_huge_heads(self) -> None:
+        """Larger than Leadgate takes them: they pass, unjudged."""
+        huge = ("Cookie", "; ".join(f"name{number}={'x' * 90}" for number in range(400)))
+        assert self.visit("/offer?utm_campaign=huge", huge).status == 200
+        assert self.lead_headers("utm_campaign=huge") == {}
+
     def begins_sessions(self) -> None:
         cookie = self.visit("/offer?utm_campaign=cookie").field("Set-Cookie") or ""
         assert cookie.startswith("_lg_s=")
