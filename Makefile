@@ -14,9 +14,10 @@ lint:
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy
 
-bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohttp; then the stages; then detection
+bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohttp; by store and workers; by stage; then detection
 	@.ci/setup bench
 	@.venv/bin/python bench/proxy.py
+	@.venv/bin/python bench/shared.py
 	@.venv/bin/python bench/stages.py
 	@.venv/bin/python bench/detection.py
 
