@@ -104,6 +104,7 @@ class Gateway:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         if self.worker is None:
             loop.add_signal_handler(signal.SIGINT, self._stop.set)
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for a parent of several; by itself it would kill
         else:
             self.worker.attend(loop, self._told)
         await self.start()
@@ -252,7 +253,8 @@ class Gateway:
 
     def not_ready(self) -> list[str]:
         """Why requests should not be sent here now, in words; empty when ready."""
-        return ["stopping: requests under way are finished, no new ones are taken"] if self.draining else []
+        stops = self.draining and not self._leaving  # who leaves has a successor
+        return ["stopping: requests under way are finished, no new ones are taken"] if stops else []
 
     def advice(self) -> Sequence[str]:
         """What an operator should mend although requests are served."""

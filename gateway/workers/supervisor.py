@@ -122,8 +122,9 @@ class Supervisor:
             if sock in lines:
                 self._listen(lines[sock])
         if self._heard in ready:
-            for number in set(self._heard.recv(4096)):
-                self._signalled(signal.Signals(number))
+            heard = {signal.Signals(number) for number in self._heard.recv(4096)}
+            for number in sorted(heard, key=signal.SIGCHLD.__eq__):  # who is told to stop replaces nobody
+                self._signalled(number)
 
     def _signalled(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:

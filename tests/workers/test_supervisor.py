@@ -188,6 +188,10 @@ def test_settings_that_cannot_be_used_change_nothing(start: Start, settings: str
     until(lambda: toys.counted("leadgate_reloads", "refused") == 1)
     assert (toys.pids(), {used for _, _, used in toys.answers()}) == (before, {"one"})
     assert settings == "invalid" or toys.logged("reload refused")
+    os.kill(before.pop(), signal.SIGKILL)
+    until(lambda: any(line["how"] == "killed by SIGKILL" for line in toys.logged("worker ended")))
+    until(lambda: len(toys.running()) == 2)
+    assert {used for _, _, used in toys.answers()} == {"one"}, "a successor starts on what is in force"
     toys.say("settings", "three")
     until(lambda: toys.logged("reloaded"))
     assert {used for _, _, used in toys.answers()} == {"three"}
