@@ -5,16 +5,21 @@ records looks at the newest day, and at older ones only where that has too few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 
+from gateway.model import now_us
 from gateway.stores.cursors import LOOKED_AT, Named, address_tokens, cursor_of, position_of
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import LeadFilter, LeadPage
 from gateway.stores.postgres_connect import Connection
+from gateway.stores.postgres_partitions import DAY_US
 from gateway.stores.postgres_reads import LEAD, entries_by_id, lead_of
 from gateway.stores.records import RecordFilter, RecordPage
+
+_NEWEST = (2, 31)
+"""Days."""
 
 
 class _Where:
@@ -67,17 +72,32 @@ async def record_page(
     if position is not None:  # `at <=` by itself, so that newer partitions are left alone
         terms.add("at <= ? AND (at, id) < (?, ?::uuid)", position.at, position.at, position.id)
     tokens = address_tokens(keys, where.q)
-    if tokens:
-        marks = ", ".join(terms.value(token) for token in tokens)
-        terms.add(f"(at, id) IN (SELECT b.at, b.id FROM blind AS b WHERE b.token IN ({marks}))")
-    elif where.q:
+    if where.q and not tokens:
         return await _search(connection, terms, where.q.lower(), limit)
-    rows = await connection.fetch(
-        f"SELECT at, id FROM records WHERE {terms} ORDER BY at DESC, id DESC LIMIT {terms.value(limit + 1)}",
-        *terms.values,
-    )
+    marks, most = ", ".join(terms.value(token) for token in tokens), terms.value(limit + 1)
+    until = position.at if position is not None else where.until
+    for first in _firsts(now_us() if until is None else until, where.since):
+        recent = "true" if first is None else f"at >= {first}"
+        look_up = f"AND (at, id) IN (SELECT at, id FROM blind WHERE token IN ({marks}) AND {recent})" if tokens else ""
+        rows = await connection.fetch(
+            f"SELECT at, id FROM records WHERE {terms} AND {recent} {look_up} ORDER BY at DESC, id DESC LIMIT {most}",
+            *terms.values,
+        )
+        if len(rows) > limit:
+            break
     more = len(rows) > limit
     return await _records(connection, rows[:limit], rows[limit - 1] if more else None)
+
+
+def _firsts(until: int, since: int | None) -> Iterator[int | None]:
+    """From when on to look, one after the other, until a page is full: the newest days mostly have enough, and the
+    server need not plan for all others. None: as far as there is anything.
+    """
+    for days in _NEWEST:
+        first = until - days * DAY_US
+        if since is None or since < first:
+            yield first
+    yield None
 
 
 async def _search(connection: Connection, terms: _Where, text: str, limit: int) -> RecordPage:

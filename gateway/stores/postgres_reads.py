@@ -90,6 +90,8 @@ async def events_of(connection: Connection, record_id: str) -> tuple[StoredEvent
         return ()
     found = await connection.fetch("SELECT id FROM events WHERE record = $1 ORDER BY at, id", record_id)
     ids = [str(row["id"]) for row in found]
+    if not ids:
+        return ()
     rows = await connection.fetch(f"SELECT {_ENTRY} FROM entries AS e WHERE e.id = ANY($1::text[]::uuid[])", ids)
     by_id = {str(row["id"]): row for row in rows}
     there = [by_id[each] for each in ids if each in by_id]

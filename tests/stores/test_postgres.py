@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from gateway.evidence.chain import verify
-from gateway.model import LeadState
+from gateway.model import LeadState, now_us
 from gateway.stores import postgres_schema
 from gateway.stores.errors import (
     KeyProblem,
@@ -369,3 +369,22 @@ async def test_tls_and_a_password(opening, make_lead):
 
 async def encrypted(connection):
     return await connection.fetch("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+
+
+async def test_pages_that_reach_far_back_hold_everything_once(opening, postgres_dsn, make_entry):
+    """The newest days are looked at first; where they have too few, all others."""
+    store, day = await opening(postgres_dsn), 86_400_000_000
+    entries = [make_entry(at=now_us() - ago * day) for ago in (100, 60, 33, 32, 30, 20, 3, 2, 1, 0, 0)]
+    await store.add(entries)
+    await store.flush()
+    for where in ({}, {"q": "203.0.113.5"}, {"since": now_us() - 40 * day}):
+        wanted = [entry.id for entry in entries[::-1]][: 9 if "since" in where else None]
+        for limit in (1, 3, 20):
+            seen, cursor = [], None
+            while True:
+                page = await store.records(RecordFilter(**where), limit, cursor)
+                seen += [item.id for item in page.items]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            assert seen == wanted, (where, limit)
