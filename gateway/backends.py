@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from gateway.config import Config, Postgres, Redis
 from gateway.log import log
 from gateway.metrics import Metrics
-from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable, StoreUnreachable
+from gateway.stores.errors import (
+    KeyProblem,
+    StoreError,
+    StoreMissing,
+    StoreUnavailable,
+    StoreUnopenable,
+    StoreUnreachable,
+)
 from gateway.stores.guarded import GuardedState
 from gateway.stores.keys import KeyRing
 from gateway.stores.memory import MemoryState
@@ -54,12 +61,14 @@ async def open_hot_state(config: Config, metrics: Metrics, environ: Environ = os
     state = GuardedState(
         shared,
         MemoryState(STANDING_IN_KEYS),
-        on_event=_tell,
+        on_event=lambda event, **fields: _tell(event, state=config.state, **fields),
         on_partial=lambda reason: metrics.count("leadgate_hot_state_partial", reason),
         on_error=lambda error: metrics.count("leadgate_hot_state_errors", error),
     )
     metrics.gauge("leadgate_hot_state_open", lambda: float(state.open))
     await state.start()
+    if state.trouble is not None:  # else the log would be silent about it until visitors come
+        log.warning("settings warning", problem=f"{config.state}: {state.trouble}")
     return state
 
 
@@ -75,9 +84,17 @@ async def open_keys(config: Config, environ: Environ = os.environ) -> KeyRing:
         return KeyRing.open(config.keys_path, SqliteStore.keys_used(config.store_path))
     try:
         used = await _postgres().keys_used(postgres_settings(config, environ))
-    except (StoreUnavailable, StoreUnreachable):
+    except (StoreUnavailable, StoreUnreachable) as error:
+        return keys_without_store(config, error)
+    return KeyRing.open(config.keys_path, used, shared=True)
+
+
+def keys_without_store(config: Config, away: StoreError) -> KeyRing:
+    """The keys as they are, where the shared store is away. Raises KeyProblem, which says why it is."""
+    try:
         return KeyRing.open(config.keys_path, None)
-    return KeyRing.open(config.keys_path, used)
+    except KeyProblem as error:
+        raise KeyProblem(error.path, error.problem, f"{error.remedy}. Now: {away}") from error
 
 
 async def open_store(config: Config, keys: KeyRing, writer: str, environ: Environ = os.environ) -> Store:
@@ -101,7 +118,7 @@ async def operator_store(config: Config, environ: Environ = os.environ) -> Sqlit
     if config.store_place.shared:
         place = postgres_settings(config, environ)
         used = await _postgres().keys_used(place)
-        return await _postgres().open(place, KeyRing.open(config.keys_path, used), writer=OPERATOR)
+        return await _postgres().open(place, KeyRing.open(config.keys_path, used, shared=True), writer=OPERATOR)
     if not config.store_path.exists():
         raise StoreMissing(
             config.store_path, "there is no store yet", "It is made when the gateway first starts: leadgate serve"
@@ -167,8 +184,10 @@ def _password(config: Config, settings: Redis | Postgres, environ: Environ) -> s
 
 
 def writer_name(config: Config, worker: int = 0, host: str | None = None) -> str:
-    """Under which name a process writes its chain of records. Machines that share a store need different host names."""
+    """Under which name a process writes its chain of records. Machines that share a store should have different host names."""
     if not config.store_place.shared:
         return f"gateway-{worker}"
     slug = re.sub(r"[^a-z0-9]+", "-", (host or socket.gethostname()).lower()).strip("-")[:40].rstrip("-")
-    return f"{slug or 'gateway'}-{worker}"
+    if slug in ("", "gateway"):  # gateway-0 is the chain of an SQLite store, which may be copied into the shared one
+        slug = "gateway-host"
+    return f"{slug}-{worker}"

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from servers import Postgres, Redis, free_port
+
+from gateway import backends
+from gateway.config import Config, parse
+from gateway.metrics import Metrics
+from gateway.stores.errors import KeyProblem, StoreMissing, StoreUnopenable
+from gateway.stores.guarded import GuardedState
+from gateway.stores.memory import MemoryState
+from gateway.stores.spooled import SpooledStore
+from gateway.stores.sqlite import SqliteStore
+
+SITES = "sites: [{name: acme, origin: http://127.0.0.1:9000, landing_pages: [{path: /offer}]}]\n"
+
+
+def settings(place: Path, *lines: str, **environ: str) -> Config:
+    return parse("\n".join([*lines, SITES]), base=place, environ=environ)
+
+
+@pytest.fixture
+def shared(tmp_path: Path, redis_server: Redis, postgres_server: Postgres) -> Config:
+    return settings(
+        tmp_path,
+        f"state: redis://127.0.0.1:{redis_server.port}",
+        f"store: postgresql://127.0.0.1:{postgres_server.port}/{postgres_server.new_database()}",
+    )
+
+
+async def test_without_a_word_all_is_kept_in_the_process_and_in_a_file(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+    assert isinstance(await backends.open_hot_state(config, Metrics()), MemoryState)
+    keys = await backends.open_keys(config)
+    with pytest.raises(StoreMissing, match="leadgate serve"):
+        await backends.operator_store(config)
+    store = await backends.open_store(config, keys, backends.writer_name(config))
+    assert isinstance(store, SqliteStore)
+    await store.close()
+    await (await backends.operator_store(config)).close()
+
+
+async def test_shared_ones_are_opened_as_named(shared: Config, tmp_path: Path) -> None:
+    hot = await backends.open_hot_state(shared, Metrics())
+    assert isinstance(hot, GuardedState)
+    await hot.close()
+    store = await backends.open_store(shared, await backends.open_keys(shared), "host-0")
+    assert isinstance(store, SpooledStore)
+    assert store.healthy
+    assert list(shared.spool_path.iterdir())
+    await store.close()
+    await (await backends.operator_store(shared)).close()
+
+
+async def test_a_second_machine_needs_the_keys_of_the_first(shared: Config, tmp_path: Path) -> None:
+    store = await backends.open_store(shared, await backends.open_keys(shared), "host-0")
+    await store.close()
+    other = settings(tmp_path / "other", f"store: {shared.store}")
+    with pytest.raises(KeyProblem):
+        await backends.open_keys(other)
+
+
+async def test_while_postgresql_is_away_no_key_is_made(tmp_path: Path) -> None:
+    config = settings(tmp_path, f"store: postgresql://127.0.0.1:{free_port()}/leads")
+    with pytest.raises(KeyProblem, match="cannot be reached"):
+        await backends.open_keys(config)
+    assert not config.keys_path.exists()
+
+
+@pytest.mark.parametrize("way", ["password_env", "password_file"])
+def test_passwords_come_from_the_environment_or_a_file(tmp_path: Path, way: str) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    named = {"password_env": "DB_PASSWORD", "password_file": "secret"}[way]
+    config = settings(
+        tmp_path,
+        f"state: redis://127.0.0.1/2\nredis: {{{way}: {named}}}",
+        f"store: postgresql://127.0.0.1/leads\npostgres: {{{way}: {named}, username: us}}",
+        DB_PASSWORD="s3cret",
+    )
+    redis = backends.redis_settings(config, {"DB_PASSWORD": "s3cret"})
+    postgres = backends.postgres_settings(config, {"DB_PASSWORD": "s3cret"})
+    assert (redis.password, redis.db, postgres.password, postgres.user) == ("s3cret", 2, "s3cret", "us")
+    assert "s3cret" not in repr(redis) + repr(postgres)
+
+
+def test_a_password_file_that_went_away_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret")
+    config = settings(tmp_path, "store: postgresql://127.0.0.1/leads\npostgres: {password_file: secret}")
+    (tmp_path / "secret").unlink()
+    with pytest.raises(StoreUnopenable, match="secret: the password cannot be read"):
+        backends.postgres_settings(config)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("Web-1.Example.com", "web-1-example-com-3"), ("gateway", "gateway-host-3"), ("—", "gateway-host-3"), ("x" * 90, "x" * 40 + "-3")],
+)  # fmt: skip
+def test_shared_chains_are_named_after_the_machine(shared: Config, host: str, name: str) -> None:
+    assert backends.writer_name(shared, 3, host) == name
+
+
+def test_the_embedded_chain_has_one_name_everywhere(tmp_path: Path) -> None:
+    assert backends.writer_name(settings(tmp_path), 0, "web-1") == "gateway-0"
