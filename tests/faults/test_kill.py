@@ -31,7 +31,7 @@ from gateway.stores.records import Store
 
 KILLS = {
     "embedded": int(os.environ.get("LEADGATE_KILLS", "200")),
-    "shared": int(os.environ.get("LEADGATE_KILLS", "40")),
+    "shared": int(os.environ.get("LEADGATE_KILLS", "25")),
 }
 """Fewer on shared stores: what a transaction leaves half done is PostgreSQL's to mend; ours is what was on its way."""
 POSTERS = 4

@@ -14,7 +14,7 @@ from traffic import Traffic, answering
 
 from gateway.evidence.record import Record
 
-BEFORE_S, DURING_S, AFTER_S = 2.0, 4.0, 2.0
+BEFORE_S, DURING_S, AFTER_S = 1.5, 3.0, 1.5
 PATIENCE_S = 40.0
 """How long the test waits for the gateway to be whole again, so that it can say how long it took."""
 
@@ -171,6 +171,6 @@ def tell(what: str, outage: Outage) -> None:
         *((name.removeprefix("leadgate_").removesuffix("_total"), int(value)) for name, value in outage.metrics.items()),
         ("advice meanwhile", max(outage.advice, key=len) if outage.advice else "none"),
     ]  # fmt: skip
-    print(f"\n{what}")
+    print(f"\n{what} ({outage.ended - outage.began:.1f} s away)")
     for name, value in rows:
         print(f"  {name:34}{value}")

@@ -214,7 +214,7 @@ def _used(pattern: str) -> set[str]:
 
 
 def test_log_events_are_those_that_are_documented(gateway: Gateway) -> None:
-    used = _used(r'\b(?:log\.(?:debug|info|warning|error|exception)|seldom)\(\s*"([^"]+)"')
+    used = _used(r'\b(?:log\.(?:debug|info|warning|error|exception)|seldom|self\._on_event)\(\s*"([^"]+)"')
     assert used == set(EVENTS)
     assert {str(line["event"]) for line in gateway.logs} <= set(EVENTS)
 
