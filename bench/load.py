@@ -66,13 +66,13 @@ class Traffic:
         self._next = 1000
         program("wrk")
 
-    def send(self, load: Load, port: int, seconds: float) -> Sent:
+    def send(self, load: Load, port: int, seconds: int) -> Sent:
         """Load `port` for so long, with one thread and keep-alive connections."""
         template, visits = KINDS[load.kind]
         if load not in self._files:
             made = partial(template, host=load.host.encode(), path=load.path.encode())
             self._files[load] = visitors.write(self._folder / f"load-{len(self._files)}", made, load.traffic)
-        command = [program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT)]
+        command = [program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
         command += [f"http://127.0.0.1:{port}/", "--", str(self._files[load]), str(self._next), load.traffic]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)

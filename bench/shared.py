@@ -60,7 +60,7 @@ class Run(NamedTuple):
     busy: float
 
 
-def measure(traffic: Traffic, place: Place, load: Load, seconds: float, origin: int) -> Run:
+def measure(traffic: Traffic, place: Place, load: Load, seconds: int, origin: int) -> Run:
     watched = {"gateway": place.pid, **place.stores, "origin": origin}
     before = {name: settled(pid) for name, pid in watched.items()}
     sent = traffic.send(load, place.admin if load.kind in ASKED else place.port, seconds)
@@ -95,7 +95,7 @@ def places(stack: ExitStack, folder: Path, origin: int, workers: list[int]) -> t
 
 
 def compare(
-    rounds: int, seconds: float, workers: list[int]
+    rounds: int, seconds: int, workers: list[int]
 ) -> tuple[dict[tuple[str, str], list[Run]], list[str], dict[str, float]]:
     """Runs by (place, load), what is missing, and Caddy's and nginx' microseconds for the same visits passed on."""
     with ExitStack() as stack:
@@ -156,7 +156,7 @@ def table(runs: dict[tuple[str, str], list[Run]], plain: dict[str, float]) -> li
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2, help="of load in each round for each row")
+    parser.add_argument("--seconds", type=int, default=2, help="of load in each round for each row")
     parser.add_argument("--workers", default="1,2", help="numbers of workers that share Redis and PostgreSQL")
     options = parser.parse_args()
     try:

@@ -35,7 +35,7 @@ from aiohttp.http import HttpRequestParser
 from bench import programs, visitors
 from bench.load import Missing, cpu_seconds
 from bench.own_stores import own_stores
-from detectors import DETECTORS
+from detectors import DETECTORS, OF_A_PAGE_VIEW
 from detectors.observation import Kind, ReverseName, Unavailable
 from gateway import config as configuration
 from gateway.app import Gateway
@@ -169,7 +169,7 @@ class Measured:
         stages.times["facts: keys and assembly"].append(took - self.network_took - self.hot_took)
         signals = []
         clock = time.perf_counter_ns()
-        for detect in DETECTORS:
+        for detect in OF_A_PAGE_VIEW if arrival.kind is Kind.LANDING else DETECTORS:
             signals += detect(observation, by.reference)
             clock = stages.take("detector: " + detect.__module__.removeprefix("detectors."), clock)
         verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), [])

@@ -40,8 +40,8 @@ DETECTORS: tuple[Detector, ...] = (
     duplicate.detect,
 )
 
-_OF_A_FORM = (honeypot.detect, token.detect, email.detect, phone.detect, duplicate.detect)
-_OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if detect not in _OF_A_FORM])
+OF_A_FORM = (honeypot.detect, token.detect, email.detect, phone.detect, duplicate.detect)
+OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if detect not in OF_A_FORM])
 """Those that have something to look at where no form was posted."""
 
 
@@ -56,7 +56,7 @@ def run(
     signals: list[Signal] = []
     failures: list[Failure] = []
     if detectors is DETECTORS and obs.kind is Kind.LANDING and obs.lead is None and obs.duplicate is None:
-        detectors = _OF_A_PAGE_VIEW
+        detectors = OF_A_PAGE_VIEW
     for detect in detectors:
         try:
             signals += detect(obs, ref)  # what a generator yielded before it failed stays
