@@ -105,7 +105,7 @@ class Limits(Section):
         le=1_000_000,
         description=(
             "Most connections from visitors at a time. Further ones get 503. Each can take two file "
-            "descriptors, so the process's file limit must be twice as high."
+            "descriptors, so the process's file limit must be twice as high. Divided among the workers."
         ),
     )
     connections_per_address: Whole = Field(
@@ -114,14 +114,14 @@ class Limits(Section):
         le=1_000_000,
         description=(
             "Most connections from one IPv4 address or IPv6 /64 at a time. Further ones get 429. Offices and "
-            "mobile carriers share an address: keep it high. Trusted proxies are exempt."
+            "mobile carriers share an address: keep it high. Trusted proxies are exempt. Divided among the workers."
         ),
     )
     in_flight_bytes: Size = Field(
         default=256 * 1024**2,
         description=(
             "Most bytes of bodies held in memory for all requests together. Near it everybody is read more "
-            "slowly; a form that finds no room gets 503."
+            "slowly; a form that finds no room gets 503. Divided among the workers, with room for one largest form in each."
         ),
     )
     room_wait_s: Seconds = Field(

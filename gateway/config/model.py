@@ -65,7 +65,7 @@ class Config(Section):
         default=1,
         description=(
             "Number of processes that serve visitors, about one for each processor core. More than one need a shared state and a shared "
-            "store. `limits` on connections and bytes are divided among them."
+            "store. `limits` on connections and bytes are divided among them. SIGUSR1 replaces them one after another."
         ),
     )
     trusted_proxies: tuple[AddressRange, ...] = Field(
