@@ -71,7 +71,7 @@ class Traffic:
         template, visits = KINDS[load.kind]
         if load not in self._files:
             made = partial(template, host=load.host.encode(), path=load.path.encode())
-            self._files[load] = visitors.write(self._folder / f"load-{len(self._files)}", made, load.traffic)
+            self._files[load] = visitors.write(self._folder / f"load-{len(self._files)}", made, load.traffic, visits)
         command = [program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
         command += [f"http://127.0.0.1:{port}/", "--", str(self._files[load]), str(self._next), load.traffic]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

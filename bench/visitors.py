@@ -202,7 +202,8 @@ def address(number: int, traffic: str = ORDINARY) -> bytes:
     return b"%d.1%02d.1%02d.1%02d" % (network, place // 10_000, place // 100 % 100, place % 100)
 
 
-def write(file: Path, template: Template, traffic: str) -> Path:
-    """The templates of all sets of headers for wrk, with NUL between them."""
-    file.write_bytes(b"\0".join([template(number) for number in range(SETS if traffic == ORDINARY else 1)]))
+def write(file: Path, template: Template, traffic: str, visits: int = 1) -> Path:
+    """For wrk: templates of `visits` visits each, for all sets of headers, with NUL between them."""
+    numbers = range(0, SETS if traffic == ORDINARY else 1, visits)
+    file.write_bytes(b"\0".join([template(number) for number in numbers]))
     return file
