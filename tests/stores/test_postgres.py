@@ -288,7 +288,7 @@ class TestWords:
     async def test_no_such_database(self, postgres_server):
         error = await self.refused(postgres_server.dsn("none"))
         assert isinstance(error, StoreMissing)
-        assert str(error).endswith('Make it: CREATE DATABASE none OWNER "leadgate"')
+        assert "Make it: CREATE DATABASE none OWNER" in str(error)
 
     async def test_a_role_that_may_not_make_tables(self, postgres_server):
         postgres_server.sql("CREATE DATABASE theirs")
