@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _EMAIL = re.compile(r"[^\s@\"'<>,;:]{1,64}@[^\s@\"'<>,;:]{1,253}")
-_IPV4 = re.compile(r"\b(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\b(?!/)")
+_IPV4 = re.compile(r"(?<!//)\b(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\b(?!/)")
 _IPV6 = re.compile(r"\b((?:[0-9a-f]{1,4}:){3})[0-9a-f:]{2,}\b(?!/)", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w.:-])\+\d[\d ()-]{6,18}\d\b")
 
@@ -51,7 +51,8 @@ EVENTS = {
 
 
 def mask(text: str) -> str:
-    """`text` with e-mail addresses and phone numbers blacked out and IP addresses cut to their network."""
+    """`text` with e-mail addresses and phone numbers blacked out and IP addresses cut to their network, except servers' in a URL: those are the
+    operator's own."""
     text = _EMAIL.sub("[e-mail]", text)
     text = _PHONE.sub("[phone]", text)
     text = _IPV4.sub(r"\1.x", text)
@@ -60,7 +61,7 @@ def mask(text: str) -> str:
 
 def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("timestamp", "level", "remedy", "listen", "admin", "origin"):
+        if isinstance(value, str) and key not in ("timestamp", "level", "remedy", "listen", "admin", "origin", "state"):
             event[key] = mask(value)
     return event
 

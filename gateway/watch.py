@@ -52,17 +52,21 @@ class Watch:
             try:
                 await self._leads()
             except StoreError as error:
-                seldom("store failed", "reading", reason=str(error), remedy="look at the store")
+                if not self._spooling():  # that was told when it began
+                    seldom("store failed", "reading", reason=str(error), remedy="look at the store")
             for _ in range(ROUND_S):
                 self._store_state()
                 await asyncio.sleep(1)
+
+    def _spooling(self) -> bool:
+        return isinstance(self._store, SpooledStore) and self._store.spooling
 
     def _store_state(self) -> None:
         healthy, failed = self._store.healthy, self._store.stats().failed
         # A failure may begin and end between two looks; it was logged where it was met, so its end is told as well.
         if healthy and (not self._healthy or failed != self._failed):
             log.info("store recovered", queued=self._store.lag)
-        elif not healthy and not (isinstance(self._store, SpooledStore) and self._store.spooling):
+        elif not healthy and not self._spooling():
             seldom(
                 "store failed",
                 "commit",

@@ -13,6 +13,10 @@ from gateway import log as logging
     [
         ("lead from ada.lovelace+solar@example.co.uk refused", "lead from [e-mail] refused"),
         ("peer 203.0.113.77:4711", "peer 203.0.113.x:4711"),
+        (
+            "postgresql://10.0.0.5:5432/leads hung up on 203.0.113.77",
+            "postgresql://10.0.0.5:5432/leads hung up on 203.0.113.x",
+        ),
         ("add 10.0.0.0/8 under trusted_proxies", "add 10.0.0.0/8 under trusted_proxies"),
         ("call +44 1632 960961 now", "call [phone] now"),
         ("from 2001:db8:1:2:3:4:5:6", "from 2001:db8:1:x"),

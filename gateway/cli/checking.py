@@ -1,13 +1,17 @@
-"""What `leadgate check` looks at beyond the settings file: the rules and databases it names, and what a running gateway has noticed."""
+"""What `leadgate check` looks at beyond the settings file: the rules, databases and servers it names, and what a running gateway has noticed."""
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from collections.abc import Iterator
 from contextlib import closing
 
+from gateway import backends
 from gateway.config import Config
+from gateway.stores.errors import StoreUnopenable, StoreUnreachable
+from gateway.stores.keys import KeyRing
 from geoip.errors import GeoipError
 from geoip.reader import NetworkReader
 from rules import loader
@@ -17,9 +21,65 @@ PATIENCE_S = 1.0
 """How long a running gateway is waited for. It is on this machine, or it is not asked at all."""
 
 
+Found = tuple[list[str], list[str]]
+"""What keeps a gateway from starting, and what should be mended although it starts."""
+
+
 def problems(config: Config) -> list[str]:
     """What is wrong with the rules and databases, a sentence for each, with its place and remedy."""
     return [*_rules(config), *_databases(config)]
+
+
+def servers(config: Config) -> Found:
+    """Redis and PostgreSQL, where the settings name them, both asked at once; each within a few seconds."""
+
+    async def ask() -> Found:
+        (wrong, away), state = await asyncio.gather(_store(config), _state(config))
+        return wrong, [*away, *state]
+
+    return asyncio.run(ask()) if config.state_place.shared or config.store_place.shared else ([], [])
+
+
+async def _store(config: Config) -> Found:
+    """Could a gateway start on the shared store with the keys that are here? While it is away it could, if it has keys."""
+    if not config.store_place.shared:
+        return [], []
+    from gateway.stores import postgres_check
+
+    try:
+        try:
+            used = await postgres_check.look(backends.postgres_settings(config))
+        except StoreUnreachable as error:
+            backends.keys_without_store(config, error)
+            return [], [_until(str(error), f"gateways keep what comes in {config.spool_path}")]
+        KeyRing.check(config.keys_path, used, shared=True)
+    except StoreUnopenable as error:
+        return [str(error)], []
+    return [], []
+
+
+async def _state(config: Config) -> list[str]:
+    """A gateway starts without Redis, and each process counts for itself until it is there."""
+    if not config.state_place.shared:
+        return []
+    from gateway.stores import redis_check
+
+    try:
+        settings = backends.redis_settings(config)
+    except StoreUnopenable as error:
+        return [str(error)]
+    try:
+        async with asyncio.timeout(redis_check.PATIENCE_S):
+            wrong = await redis_check.unusable(settings)
+    except TimeoutError:
+        wrong = "it does not answer. Check that it runs and can be reached from here"
+    if wrong is not None:
+        return [_until(f"{config.state}: {wrong}", "each process counts for itself")]
+    return [f"{config.state}: {line}" for line in await redis_check.advice(settings)]
+
+
+def _until(wrong: str, meanwhile: str) -> str:
+    return f"{wrong}{'' if wrong.endswith('?') else '.'} Until then {meanwhile}"
 
 
 def _rules(config: Config) -> Iterator[str]:

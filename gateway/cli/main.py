@@ -68,29 +68,37 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say everything that is wrong with the settings, the rules and the databases they name. Starts nothing."""
+    """Say everything that is wrong with the settings, and with the rules, databases and servers they name. Starts nothing.
+
+    Exit code 2: a gateway would not start with them. Servers that are away only, while it would start all the same, are told with exit code 0.
+    """
     if schema:
         typer.echo(configuration.schema_text(), nl=False)
         return
     checked = configuration.check(config)
     found, code = [], checked.code
     problems: list[str] = []
+    noted: list[str] = []
     advice: list[str] = []
     if checked.config is not None:
-        problems, advice = checking.problems(checked.config), checking.advice(checked.config)
+        unusable, noted = checking.servers(checked.config)
+        problems = [*checking.problems(checked.config), *unusable]
+        advice = checking.advice(checked.config)
         if problems:
             code = BAD_USAGE
         elif crawlers:
             found = compare(checked.config)
             code = FAILED if any(not row.same for row in found) else code
     if as_json:
-        more = {"used": problems, "advice": advice, "crawlers": [row.as_json() for row in found]}
+        more = {"used": problems, "advice": [*noted, *advice], "crawlers": [row.as_json() for row in found]}
         answer = checked.as_json() | more
         print_json(answer | {"ok": answer["ok"] and not problems})
         raise typer.Exit(code)
     typer.echo(checked.text, nl=False, err=checked.config is None)
     for problem in problems:
         typer.echo(problem, err=True)
+    for line in noted:
+        typer.echo(line)
     for line in advice:
         typer.echo(f"The running gateway advises: {line}")
     for row in found:

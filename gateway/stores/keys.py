@@ -30,6 +30,7 @@ PURPOSES = (HASH, TOKEN, SEAL, PASSPORT)
 
 KEY_BYTES = 32
 _RESTORE = "Restore the directory from its backup; without the key, what it protected cannot be read"
+_COPY = "Copy the directory from another gateway of this store, or restore it from its backup; without the key, what it protected cannot be read"
 _SHARED = "Copy the directory from another gateway of this store, or start once while the store can be reached"
 
 
@@ -75,31 +76,46 @@ class KeyRing:
             self._keys[key.purpose].append(key)
 
     @classmethod
-    def open(cls, directory: str | Path, used: Iterable[tuple[str, str]] | None = ()) -> KeyRing:
+    def open(
+        cls, directory: str | Path, used: Iterable[tuple[str, str]] | None = (), *, shared: bool = False
+    ) -> KeyRing:
         """Read the directory, making what does not exist yet.
 
         used  (purpose, id) of every key that the store has used (`keys_used` of the store): a purpose without a file
               is given its first key
               only if the store has never used one for it. None where the store cannot be asked now: then nothing is made
+        shared  other gateways may use the store too, and have the keys
         Raises KeyProblem.
         """
         path = Path(directory)
         if used is None:
             return cls._complete(path)
         used = set(used)
+        cls.check(path, used, shared=shared)
         if not path.is_dir():
-            if used:
-                raise KeyProblem(path, "the keys directory is gone, and the store has data that needs it", _RESTORE)
             _make_directory(path)
-        _check_private(path, "0700")
         ring = cls(_read_all(path), path)
-        for purpose, key_id in sorted(used):
-            if ring._find(purpose, key_id) is None:
-                raise KeyProblem(path, f"the key {purpose}-{key_id}, which the store has used, is missing", _RESTORE)
         for purpose in PURPOSES:
             if not ring._keys[purpose]:
                 ring.add(purpose)
         return ring
+
+    @classmethod
+    def check(cls, path: Path, used: Iterable[tuple[str, str]], *, shared: bool = False) -> None:
+        """Would `open` succeed? Makes nothing. Raises KeyProblem."""
+        used = set(used)
+        if not path.is_dir():
+            if not used:
+                return
+            if shared:
+                raise KeyProblem(path, "there are no keys here, and the store has data that needs them", _COPY)
+            raise KeyProblem(path, "the keys directory is gone, and the store has data that needs it", _RESTORE)
+        _check_private(path, "0700")
+        ring = cls(_read_all(path), path)
+        for purpose, key_id in sorted(used):
+            if ring._find(purpose, key_id) is None:
+                remedy = _COPY if shared else _RESTORE
+                raise KeyProblem(path, f"the key {purpose}-{key_id}, which the store has used, is missing", remedy)
 
     @classmethod
     def _complete(cls, path: Path) -> KeyRing:

@@ -32,13 +32,18 @@ IDLE_MS = 10_000
 async def connect(settings: PostgresSettings) -> Connection:
     """Raises StoreUnopenable."""
     try:
+        tls = settings.ssl_context()
+    except OSError:  # ssl.SSLError is one. Its words name nothing that helps
+        where = settings.ca_file or "the machine's certificate authorities"
+        raise StoreUnopenable(where, "it cannot be read as certificates (PEM)", "Correct postgres.ca") from None
+    try:
         return await asyncpg.connect(
             host=settings.host,
             port=settings.port,
             user=settings.user,
             password=settings.password or "",  # else the client looks for one in files and the environment
             database=settings.database,
-            ssl=settings.ssl_context(),
+            ssl=tls,
             timeout=settings.connect_s,
             statement_cache_size=0,
             target_session_attrs=SessionAttribute.any,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import socket
 import ssl
 import struct
 
@@ -42,6 +44,7 @@ POISON = (
 """Errors of one item, not of the store: the rest of the batch must not suffer for it."""
 
 _UNREACHED = "Is the server running, and do host, port and firewall let Leadgate through?"
+_NO_SOCKET = "Is the server running, and does it keep its socket, .s.PGSQL.{port}, in this directory?"
 
 _BY_STATE: dict[str, tuple[type[StoreUnopenable], str, str]] = {
     "28": (
@@ -49,10 +52,15 @@ _BY_STATE: dict[str, tuple[type[StoreUnopenable], str, str]] = {
         "it does not let {user} in (authentication failed)",
         "Check postgres.username and its password, and the server's pg_hba.conf",
     ),
+    "28000": (
+        StoreUnopenable,
+        "it does not let {user} in: it has no such role, or its pg_hba.conf has no line for this log-in",
+        "{tls}Make the role, or add a line for it to pg_hba.conf",
+    ),
     "3D000": (
         StoreMissing,
         "there is no database of this name",
-        'Make it: CREATE DATABASE {database} OWNER "{user}"',
+        "Make it: CREATE DATABASE {database} OWNER {user}",
     ),
     "3F000": (StoreMissing, "there is no schema for the tables", "Make it: CREATE SCHEMA public"),
     "42501": (
@@ -98,8 +106,21 @@ def state_of(error: BaseException) -> str:
 def unopenable(settings: PostgresSettings, error: BaseException) -> StoreUnopenable:
     """Why the store cannot be used, by kind: StoreUnreachable where trying again may help."""
     kind, problem, remedy = _words(error)
-    names = {"user": settings.user, "database": settings.database, "message": message_of(error)}
+    names = {
+        "user": _identifier(settings.user),
+        "database": _identifier(settings.database),
+        "message": message_of(error),
+        "port": settings.port,
+        "tls": "Where it takes nobody without TLS: postgres.tls: verify. " if settings.tls == "off" else "",
+    }
+    if remedy is _UNREACHED and settings.host.startswith("/"):
+        remedy = _NO_SOCKET
     return kind(settings.place, problem.format(**names), remedy.format(**names))
+
+
+def _identifier(name: str) -> str:
+    """As SQL takes it."""
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def unavailable(settings: PostgresSettings, error: BaseException) -> StoreUnavailable:
@@ -108,6 +129,12 @@ def unavailable(settings: PostgresSettings, error: BaseException) -> StoreUnavai
 
 def _words(error: BaseException) -> tuple[type[StoreUnopenable], str, str]:
     state = state_of(error)
+    if state == "08P01":  # a pooler has one code for everything, and says the rest in English
+        said = message_of(error).lower()
+        if "no such database" in said or ("database" in said and "does not exist" in said):
+            state = "3D000"
+        elif "authentication" in said or "password" in said or "no such user" in said:
+            state = "28P01"
     for prefix in (state, state[:2]):
         if prefix and prefix in _BY_STATE:
             return _BY_STATE[prefix]
@@ -119,8 +146,10 @@ def _words(error: BaseException) -> tuple[type[StoreUnopenable], str, str]:
         return StoreUnopenable, "it does not speak TLS", "Switch TLS on at the server, or set postgres.tls: off"
     if isinstance(error, asyncio.TimeoutError):
         return StoreUnreachable, "it does not answer in time", _UNREACHED
+    if isinstance(error, socket.gaierror):
+        return StoreUnreachable, "the name of its host is not known", "Correct the host in `store:`, or see to the DNS"
     if isinstance(error, OSError):
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "its name is unknown or it hung up"
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "it hung up"
         return StoreUnreachable, f"it cannot be reached ({reason})", _UNREACHED
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return StoreUnreachable, "the connection broke off", _UNREACHED

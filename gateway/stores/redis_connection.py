@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import hiredis
 
-from gateway.stores.redis_errors import Failure, away, connecting, crowded, explain, late
+from gateway.stores.redis_errors import BROKEN_OFF, Failure, away, connecting, crowded, explain, late
 from gateway.stores.redis_settings import Address, RedisSettings
 from gateway.stores.redis_wire import LOAD, packed
 
@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._why: Failure | None = None
+        self._heard = False
         self.late = 0
 
     @property
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(due, self._look)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not False:
@@ -103,7 +105,8 @@ class Connection(asyncio.Protocol):
                 elif future is not None and not future.done():
                     future.set_result(reply)
         except hiredis.ProtocolError:
-            self.drop(away("does not speak the Redis protocol"))
+            remedy = "what answers there does not speak the Redis protocol: correct host and port in `state`"
+            self.drop(away("does not speak the Redis protocol", remedy))
 
     def _unasked(self, reply: Reply) -> None:
         if self.on_push is not None:
@@ -153,7 +156,7 @@ class Connection(asyncio.Protocol):
             self.on_lost(why)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.drop(away("connection lost"))
+        self.drop(away("connection lost", "" if self._heard else BROKEN_OFF))
 
     def change_deadline(self, deadline_s: float) -> None:
         """For what is asked from now on; call it while nothing is pending."""
@@ -181,7 +184,7 @@ async def open_connection(
                 server_hostname=host if context else None,
             )
     except (OSError, ValueError) as error:
-        return connecting(error)
+        return connecting(error, tls=settings.tls)
     if password:
         words = [b"AUTH", *([username.encode()] if username else []), password.encode()]
         try:

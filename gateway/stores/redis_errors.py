@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -33,6 +34,7 @@ _KNOWN = {
     "MOVED": ("moving", "the slot was just moved", ""),
     "ASK": ("moving", "the slot is just being moved", ""),
     "CROSSSLOT": ("mode", "this is a cluster", "redis is a cluster: write redis+cluster:// in `state`"),
+    "SENTINEL": ("mode", "this is a sentinel", "redis is a sentinel there: write redis+sentinel://HOST:26379/MASTER/0 in `state`"),
     "NOAUTH": ("refused", "asks for a password", "redis asks for a password: set `redis.password_env` or `redis.password_file`"),
     "WRONGPASS": ("refused", "refuses the password", _REFUSED),
     "NOPERM": ("refused", "the user lacks a right", "the ACL user of redis lacks a right: docs/operators/redis.md lists them"),
@@ -43,6 +45,10 @@ _KNOWN = {
     "DENIED": ("refused", "in protected mode", "redis is in protected mode: give it a password, or bind it to the address that Leadgate uses"),
     "WRONGTYPE": ("foreign", "a key of ours holds something else", "somebody else writes keys that begin as Leadgate's do: use another database"),
 }  # fmt: skip
+
+BROKEN_OFF = (
+    "redis breaks connections off: is it a Redis, and does it speak TLS there (rediss://), or just not (redis://)?"
+)
 
 SLOW = "late"
 AWAY = "away"
@@ -70,7 +76,17 @@ def explain(error: BaseException | str) -> Failure:
         plain = word if word.isascii() and word.isalpha() and word.isupper() and len(word) <= 20 else "ERR"
         return Failure("other", f"redis: refused ({plain})", f"redis refuses commands ({plain}): see its log")
     kind, reason, remedy = known
+    if word == "NOPERM":
+        remedy = remedy.replace("a right:", f"a right{_right(text)}:")
     return Failure(kind, f"redis: {reason}", remedy)
+
+
+def _right(text: str) -> str:
+    """Which one, where the server says so: the name of a command of ours, never of a key."""
+    command = re.search(r"to run the '([a-z|]{1,40})' command", text)
+    if command is not None:
+        return f" (+{command[1]})"
+    return " (to its keys, ~lg1:*)" if " keys " in text else ""
 
 
 def late(deadline_s: float) -> Failure:
@@ -93,13 +109,14 @@ def crowded(bound: int) -> Failure:
     )
 
 
-def connecting(error: BaseException) -> Failure:
+def connecting(error: BaseException, *, tls: bool = False) -> Failure:
     """Of what was raised while connecting. Its text is not used: it may hold anything."""
     name = type(error).__name__
     if isinstance(error, TimeoutError):
+        more = " Does it speak TLS there? If not: redis:// in `state`" if tls else ""
         return away(
             "no connection in time",
-            "redis does not take connections in time: is its machine up, is a firewall in between?",
+            f"redis does not take connections in time: is its machine up, is a firewall in between?{more}",
         )
     if isinstance(error, ConnectionRefusedError):
         return away(
@@ -113,10 +130,7 @@ def connecting(error: BaseException) -> Failure:
             "the certificate of redis is not trusted: set `redis.ca` to its authority, and use the name it holds",
         )
     if "SSL" in name or isinstance(error, ConnectionResetError | EOFError):
-        return away(
-            "connection broken off",
-            "redis breaks connections off: does it speak TLS there (rediss://), or just not (redis://)?",
-        )
+        return away("connection broken off", BROKEN_OFF)
     return away(f"no connection ({name})")
 
 

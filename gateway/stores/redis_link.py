@@ -188,11 +188,13 @@ class Link:
         chosen = [connection.send(packed(b"SELECT", b"%d" % self._settings.db))] if self._settings.db else []
         asked = [connection.send(packed(b"INFO")), connection.send(LOAD), connection.send(self.probe)]
         replies = [await future for future in chosen + asked]
+        told = _told(replies[-3])
+        if told.get("redis_mode") == "sentinel":
+            return explain("SENTINEL")
         for reply in replies[:-1]:
             failure = refusal(reply)
             if failure is not None:
                 return failure
-        told = dict(line.partition(":")[::2] for line in replies[-3].decode("utf-8", "replace").splitlines())
         if told.get("loading") == "1":
             return explain("LOADING")
         if told.get("role", "master") != "master":
@@ -204,3 +206,9 @@ class Link:
             failure.remedy if failure is not None else None
         )  # full, say: reading works, and it may mend itself
         return Greeting(told.get("run_id", ""), told.get("redis_version", ""), told.get("maxmemory_policy", ""))
+
+
+def _told(info: Reply) -> dict[str, str]:
+    """What INFO says, nothing where it was refused."""
+    text = info.decode("utf-8", "replace") if isinstance(info, bytes) else ""
+    return dict(line.partition(":")[::2] for line in text.splitlines())

@@ -64,6 +64,12 @@ class Sentinels:
                 f"the sentinels know no master {name!r}", f"the sentinels know no master {name!r}: correct `state`"
             )
             failure = refusal(reply) or unknown
+            if isinstance(reply, hiredis.ReplyError) and "unknown command" in str(reply):
+                host, port = address
+                failure = away(
+                    "no sentinel there",
+                    f"{host}:{port} is no sentinel: correct `state` (redis:// where it is a server)",
+                )
         return failure._replace(reason=f"{failure.reason} (sentinel)") if failure else away("no sentinel")
 
     async def _open(self, address: Address) -> Connection | Failure:

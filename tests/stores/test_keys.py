@@ -115,6 +115,22 @@ def test_a_missing_directory_is_not_made_anew_when_the_store_has_data(directory)
     assert not directory.exists()
 
 
+def test_a_second_gateway_of_a_shared_store_is_told_to_copy_the_keys(directory):
+    with pytest.raises(KeyProblem, match=r"no keys here.*Copy the directory from another gateway"):
+        KeyRing.open(directory, {(SEAL, "12345678")}, shared=True)
+    assert not directory.exists()
+    KeyRing.open(directory)  # its own
+    with pytest.raises(KeyProblem, match=r"seal-12345678.*Copy the directory from another gateway"):
+        KeyRing.open(directory, {(SEAL, "12345678")}, shared=True)
+
+
+def test_looking_makes_nothing(directory):
+    KeyRing.check(directory, set())
+    with pytest.raises(KeyProblem, match="gone"):
+        KeyRing.check(directory, {(SEAL, "12345678")})
+    assert not directory.exists()
+
+
 def test_leftovers_of_an_interrupted_write_do_no_harm(directory):
     ring = KeyRing.open(directory)
     (directory / ".seal-deadbeef.key.1.new").write_bytes(b"half")
@@ -142,7 +158,7 @@ def test_a_write_that_fails_leaves_nothing(directory, monkeypatch):
 
 
 def test_nothing_is_made_while_the_store_cannot_be_asked(directory):
-    with pytest.raises(KeyProblem, match="no keys yet, and the store .* cannot be reached"):
+    with pytest.raises(KeyProblem, match=r"no keys yet, and the store .* cannot be reached"):
         KeyRing.open(directory, None)
     assert not directory.exists()
     ring = KeyRing.open(directory)

@@ -68,3 +68,21 @@ async def test_a_master_the_sentinels_do_not_know(name: str) -> None:
         )
         assert found is not None
         assert name in found or "sentinel" in found
+
+
+async def test_who_answers_there_is_told_where_it_is_none_of_what_the_settings_say(redis_server: Redis) -> None:
+    with Redis(tls=True) as encrypted:
+        found = await redis_check.unusable(at(encrypted.port))
+        assert found is not None
+        assert "rediss://" in found
+    found = await redis_check.unusable(at(redis_server.port, tls=True))
+    assert found is not None
+    assert "Does it speak TLS there?" in found
+    with Sentinels() as sentinels:
+        (sentinel,) = sentinels.addresses
+        found = await redis_check.unusable(at(sentinel[1]))
+        assert found is not None
+        assert "redis+sentinel://" in found
+        server = ("127.0.0.1", sentinels.master.port)
+        found = await redis_check.unusable(RedisSettings(mode="sentinel", nodes=(server,), master="mymaster"))
+        assert found == f"127.0.0.1:{server[1]} is no sentinel: correct `state` (redis:// where it is a server)"

@@ -63,6 +63,24 @@ def test_errors_in_words(text, kind, reason):
 
 
 @pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("NOPERM this user has no permissions to run the 'evalsha' command", "(+evalsha)"),
+        ("NOPERM this user has no permissions to run the 'script|load' command", "(+script|load)"),
+        ("NOPERM this user has no permissions to access one of the keys used as arguments", "~lg1:*"),
+        ("ERR The user executing the script can't access at least one of the keys mentioned", "~lg1:*"),
+    ],
+)
+def test_the_missing_right_is_named_where_the_server_names_it(text, right):
+    assert f"lacks a right {right}" in explain(text).remedy.replace("(to its keys, ", "").replace("*)", "*")
+
+
+def test_without_an_answer_in_tls_its_absence_is_thought_of():
+    assert "redis://" in connecting(TimeoutError(), tls=True).remedy
+    assert "redis://" not in connecting(TimeoutError()).remedy
+
+
+@pytest.mark.parametrize(
     ("error", "reason"),
     [
         (TimeoutError(), "redis: no connection in time"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from origin import Origin
 from running import QUOTE, Gateway, site
+from servers import free_port
+from shared_stores import SharedStores, merged
 
 
 @pytest.fixture
@@ -63,3 +65,36 @@ def test_an_ad_crawler_and_a_person_get_the_same(gateway: Gateway) -> None:
     assert found.returncode == 1
     assert "AdsBot gets the page, a person the decline page" in found.stdout
     assert "Ads may be disapproved" in found.stdout
+
+
+def test_servers_are_asked(gateway: Gateway, shared_stores: SharedStores) -> None:
+    """Exit code 2 where a gateway would not start; what is only away is told."""
+    gateway.environ |= shared_stores.env
+    gateway.write(merged(gateway.config, shared_stores.settings()))
+    found = gateway.cli("check")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert not (gateway.directory / "keys").exists()
+
+    nowhere = free_port()
+    lost = f"redis://127.0.0.1:{nowhere}/0"
+    gateway.write(merged(gateway.config, shared_stores.settings()) | {"state": lost})
+    found = gateway.cli("check")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert f"{lost}: redis refuses connections" in found.stdout
+    told = json.loads(gateway.cli("check", "--json").stdout)
+    assert (told["ok"], told["used"]) == (True, [])
+    assert told["advice"][0].startswith(lost)
+
+    gone = f"postgresql://127.0.0.1:{nowhere}/leads"
+    gateway.write(merged(gateway.config, shared_stores.settings()) | {"store": gone})
+    found = gateway.cli("check")
+    assert found.returncode == 2, "without keys it would not start while the store is away"
+    assert "there are no keys yet" in found.stderr
+    assert f"Now: {gone}: it cannot be reached (Connection refused)" in found.stderr
+    assert "Traceback" not in found.stderr
+
+    settings = merged(gateway.config, shared_stores.settings())
+    gateway.write(settings | {"store": settings["store"] + "x"})
+    found = gateway.cli("check")
+    assert found.returncode == 2
+    assert "Make it: CREATE DATABASE" in found.stderr
