@@ -1,4 +1,7 @@
-"""The store cannot be written, from the start or all at once: no visitor sees an error on a form that is forwarded, and the books say so."""
+"""The store cannot be written, from the start or all at once: no visitor sees an error on a form that is forwarded, and the books say so.
+
+These are about the file of an embedded store; what PostgreSQL can do to a gateway stands in test_postgres_faults.py.
+"""
 
 from __future__ import annotations
 

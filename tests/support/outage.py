@@ -13,6 +13,7 @@ from running import Gateway
 from traffic import Traffic, answering
 
 from gateway.evidence.record import Record
+from gateway.workers.snapshots import EVERY_S
 
 BEFORE_S, DURING_S, AFTER_S = 1.5, 3.0, 1.5
 PATIENCE_S = 40.0
@@ -20,6 +21,9 @@ PATIENCE_S = 40.0
 
 WHOLE_WITHIN_S = 5.0
 """What is promised: whole again within five seconds of the server's return."""
+
+PUBLISHED_S = 1.5 * EVERY_S
+"""A worker tells the others what it counted every second; whoever is asked adds up what was told."""
 
 SETTLED_S = 1.0
 """Left out on either side of an outage where its verdicts are told from others: requests under way, a pool that has to notice."""
@@ -134,6 +138,7 @@ async def suffer(
             parts.update(dict.fromkeys(lack, whole_s))
             time.sleep(0.05)
         time.sleep(AFTER_S + SETTLED_S)
+    time.sleep(PUBLISHED_S)
     told = gateway.told
     metrics = {name: gateway.metric(name) for name in NAMES}
     assert gateway.stop() == 0
