@@ -34,12 +34,14 @@ _ABSENT = -1
 class Seats:
     """How many connections each worker has, in memory that a process and all it forks share. A seat is a place for one worker at a time.
 
-    A worker writes to its own seat only; the parent clears that of a dead one.
+    A worker writes to its own seat only; the parent clears that of a dead one. Each seat also holds a number that goes up as long as its worker's
+    event loop turns.
     """
 
     def __init__(self, count: int) -> None:
-        self._page = mmap.mmap(-1, 4 * count)  # anonymous and shared: it goes with the last process that has it
-        self._seats = memoryview(self._page).cast("i")
+        self._page = mmap.mmap(-1, 2 * 4 * count)  # anonymous and shared: it goes with the last process that has it
+        both = memoryview(self._page).cast("i")
+        self._seats, self._beats = both[:count], both[count:]
         for seat in range(count):
             self._seats[seat] = _ABSENT
 
@@ -54,6 +56,12 @@ class Seats:
     def add(self, seat: int, connections: int) -> None:
         if self._seats[seat] != _ABSENT:
             self._seats[seat] += connections
+
+    def beat(self, seat: int) -> None:
+        self._beats[seat] += 1
+
+    def beats(self, seat: int) -> int:
+        return self._beats[seat]
 
     @property
     def connections(self) -> list[int]:

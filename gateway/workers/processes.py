@@ -24,8 +24,9 @@ class Patience(msgspec.Struct, frozen=True):
     well         a worker that ran this long was well: its successor starts at once
     start        how long a worker may take until it serves; longer than any wait for a store at the start
     reload       how long it may take to take up new settings
+    hung         how long the event loop of one that serves may stand still; its visitors wait meanwhile, and it would for ever
     margin       beyond the plan's `drain_s`, to commit what is queued and to close; then the worker is killed
-    look         between two looks at the files
+    look         between two looks at the files and at the workers
     """
 
     first: float = 0.2
@@ -33,6 +34,7 @@ class Patience(msgspec.Struct, frozen=True):
     well: float = 60.0
     start: float = 60.0
     reload: float = 30.0
+    hung: float = 30.0
     margin: float = 10.0
     look: float = 1.0
 
@@ -75,6 +77,7 @@ class Process:
     failure  what it said of itself before it ended
     leaving  it was asked to end
     kill_at  when it is killed, if it has not ended by then
+    beats    how far its seat's count was at the last look, and how many looks ago it was another
     """
 
     worker: Worker
@@ -89,10 +92,17 @@ class Process:
     leaving: bool = False
     said: tuple[str, str] | None = None
     failure: str = ""
+    beats: tuple[int, int] = (-1, 0)
 
     @property
     def serves(self) -> bool:
         return self.ready and not self.ended
+
+    def looked_at(self, beats: int) -> int:
+        """Answers how many looks in a row its event loop stood still. Looks are counted, not seconds: where the whole machine stood still, there was
+        none."""
+        self.beats = (beats, self.beats[1] + 1 if beats == self.beats[0] else 0)
+        return self.beats[1]
 
 
 @dataclass(eq=False)

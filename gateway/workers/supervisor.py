@@ -13,6 +13,7 @@ What takes several steps is in gateway.workers.rolling.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import select
@@ -35,6 +36,8 @@ from gateway.workers.snapshots import RunDirectory
 from gateway.workers.worker import APPLIED, FAILED, READY, REFUSED, STOP, Line, Worker
 
 SIGNALS: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+STACKS: Final = signal.SIGUSR2
+"""Makes a worker write to standard error what it is doing: names of functions, no values."""
 _DONE: Final = object()
 
 
@@ -100,6 +103,7 @@ class Supervisor:
             return
         if now >= self._look_at:
             self._look_at = now + self.patience.look
+            self._look_after(now)
             if self.plan.changed():
                 self.want("reload")
         if self._steps is None and self._wanted:
@@ -109,6 +113,15 @@ class Supervisor:
         for slot in self.slots:  # after the steps, which may have brought a successor already
             if slot.due is not None and now >= slot.due:
                 self._fill(slot, now)
+
+    def _look_after(self, now: float) -> None:
+        """Workers whose event loop stands still write where, and are killed at the next look: visitors they took up would wait for ever."""
+        for process in self.processes.values():
+            still = process.looked_at(self.seats.beats(process.worker.seat))
+            if process.serves and process.kill_at is None and still * self.patience.look >= self.patience.hung:
+                process.failure = f"it stood still for {self.patience.hung:g} seconds"
+                process.kill_at = now + self.patience.look
+                os.kill(process.pid, STACKS)
 
     def _wait(self) -> None:
         """Until something happens or is due, and takes note of it."""
@@ -195,6 +208,8 @@ class Supervisor:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
                 signal.signal(number, signal.SIG_IGN)  # the parent's business; a terminal sends them to everybody
+            with suppress(OSError, ValueError, RuntimeError):  # standard error is closed, or no file
+                faulthandler.register(STACKS)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             ours.sock.close()
             for process in self.processes.values():

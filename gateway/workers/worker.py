@@ -36,6 +36,9 @@ STOP: Final = "stop"
 ORPHANED: Final = "orphaned"
 """The parent died. Nobody writes this; it is what the end of the line means."""
 
+BEAT_S = 1.0
+"""Seconds between two signs that the event loop turns. The parent takes a worker for stuck after many of them (`Patience.hung`)."""
+
 MOST_BYTES = 2000
 """Longest message: it fits into the socket's buffer, so that writing never waits."""
 
@@ -94,7 +97,11 @@ class Worker:
         return Share(self.seats, self.seat)
 
     def attend(self, loop: asyncio.AbstractEventLoop, told: Callable[[str], None]) -> None:
-        """Calls `told` with each word of the parent, and with ORPHANED at the end."""
+        """Calls `told` with each word of the parent, and with ORPHANED at the end; and shows the parent that the event loop turns."""
+
+        def beat() -> None:
+            self.seats.beat(self.seat)
+            loop.call_later(BEAT_S, beat)
 
         def heard() -> None:
             said = self.line.hear()
@@ -107,6 +114,7 @@ class Worker:
                 told(word)
 
         loop.add_reader(self.line.sock, heard)
+        beat()
 
     def publish(self, snapshot: Snapshot) -> None:
         try:

@@ -216,7 +216,7 @@ def _main() -> int:
         if told("die"):
             await asyncio.sleep(0.02)
             return 3
-        if told("stuck"):
+        if told("stuck") or (told("stuck second") and worker.seat == 1):
             time.sleep(600)
         await stop.wait()
         await listener.drain(20, 2.0 if LEAVE in words else 0.0)

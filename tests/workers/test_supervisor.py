@@ -249,6 +249,21 @@ def test_a_worker_that_does_not_stop_is_killed(start: Start) -> None:
     assert toys.logged("worker ended")[0]["how"] == "killed by SIGKILL"
 
 
+def test_a_worker_that_stands_still_is_replaced(start: Start) -> None:
+    toys = start(before=("stuck second",), hung=1.5).serving(3)
+    (ended,) = toys.logged("worker ended")
+    assert (ended["worker"], ended["how"]) == (1, "killed by SIGKILL")
+    assert ended["error"] == "it stood still for 1.5 seconds"
+    assert any("in live" in line for line in toys.output), "it says where"
+    toys.serving(4)
+    assert toys.counted("leadgate_worker_restarts", "ended") >= 1
+
+
+def test_looks_are_counted_while_a_worker_stands_still() -> None:
+    process = Process(None, 1, None, started_at=0.0, edition=0, kill_at=None)  # type: ignore[arg-type]
+    assert [process.looked_at(beats) for beats in (0, 0, 0, 1, 1, 2)] == [0, 1, 2, 0, 1, 0]
+
+
 def test_workers_whose_parent_died_finish_and_go(start: Start) -> None:
     toys = start().serving(2)
     slow = slow_requests(toys)
