@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from gateway.config import RESTART_KEYS, Config, ConfigError, load
 from gateway.log import log
@@ -190,9 +190,10 @@ class Reloader(Generic[T]):
 
     async def _watch_in(self, places: frozenset[Path], stop: asyncio.Event) -> None:
         """Looks at the files after each sign of change, until other directories than these have to be watched."""
+        names, folders = await asyncio.to_thread(_looked_at, self.path, self.current)
         signs = awatch(
             *places,
-            watch_filter=None,
+            watch_filter=_Matters(names, folders),
             debounce=100,
             recursive=False,
             stop_event=stop,
@@ -234,19 +235,38 @@ def fingerprint(path: Path, config: Config) -> Fingerprint:
 
 def directories(path: Path, config: Config) -> frozenset[Path]:
     """The directories to watch: those the files are in, each step of a symbolic link included; missing ones are left out."""
-    found: set[Path] = set()
+    names, folders = _looked_at(path, config)
+    return frozenset(place for place in {name.parent for name in names} | folders if place.is_dir())
+
+
+def _looked_at(path: Path, config: Config) -> tuple[frozenset[Path], frozenset[Path]]:
+    """The names whose change matters, each step of a symbolic link included; and the directories of which everything matters."""
+    names: set[Path] = set()
+    folders: set[Path] = set()
     for file in _named(path, config):
         at = file.absolute()
         for _ in range(8):  # links to links: Kubernetes uses two
-            found.add(at.parent)
+            names.add(at)
             if at.is_dir():
-                found.add(at)
+                folders.add(at)
             linked = next((step for step in (at, *at.parents) if step.is_symlink()), None)
             if linked is None:
                 break
-            found.add(linked.parent)
+            names.add(linked)
             at = linked.parent / os.readlink(linked) / at.relative_to(linked)
-    return frozenset(place for place in found if place.is_dir())
+    return frozenset(names), frozenset(folders)
+
+
+class _Matters:
+    """Tells changes that are worth a look. Others write in those directories too: a store beside the settings, many times a second."""
+
+    def __init__(self, names: frozenset[Path], folders: frozenset[Path]) -> None:
+        self._names = frozenset(name.name for name in names)
+        self._folders = frozenset(os.path.realpath(folder) for folder in folders)
+
+    def __call__(self, change: Change, path: str) -> bool:
+        parent, name = os.path.split(path)
+        return name in self._names or (bool(self._folders) and os.path.realpath(parent) in self._folders)
 
 
 def _of(seen: Fingerprint, path: Path) -> list[tuple[str, str, int, int, int]]:

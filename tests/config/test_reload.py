@@ -173,6 +173,27 @@ async def test_files_named_by_new_settings_are_watched(path: Path, tmp_path: Pat
         assert await spy.next() == "built for monitor"
 
 
+async def test_who_else_writes_beside_the_settings_wakes_nobody(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+
+    def counted(file: Path, config: Config) -> frozenset[tuple[str, str, int, int, int]]:
+        looks.append(file)
+        return fingerprint(file, config)
+
+    monkeypatch.setattr("gateway.reload.fingerprint", counted)
+    async with running(path) as spy:
+        saved_in_place(path, text("tag"))
+        assert await spy.next() == "built for tag"
+        await asyncio.sleep(0.5)  # looks that the save itself brought
+        before = len(looks)
+        for number in range(10):
+            path.with_name("leadgate.db-wal").write_bytes(b"x" * number)
+            await asyncio.sleep(0.15)  # longer than changes are gathered
+        assert len(looks) == before
+        saved_in_place(path, text("monitor"))
+        assert await spy.next() == "built for monitor"
+
+
 async def test_sighup_reloads_what_did_not_change(path: Path) -> None:
     async with running(path) as spy:
         await asyncio.sleep(0)  # the handler is set when the task first runs
