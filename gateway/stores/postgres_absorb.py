@@ -19,6 +19,7 @@ from gateway.stores.postgres_copy import (
     data,
     entry_row,
     event_row,
+    free_text,
     integer,
     personal_row,
     raw_id,
@@ -163,14 +164,20 @@ async def _leads(transaction: Transaction, leads: tuple[CarriedLead, ...]) -> No
             states[lead.id] = LeadState(lead.state)
             await connection.execute(
                 "UPDATE leads SET state = $2, state_at = $3, note = $4 WHERE id = $1",
-                *(lead.id, lead.state, lead.state_at, lead.note),
+                *(lead.id, lead.state, lead.state_at, free_text(lead.note)),
             )
 
 
 def _lead_row(lead: CarriedLead, writer: int) -> bytes:
     return row(
         *(data(raw_id(lead.id)), big(lead.received_at), big(lead.state_at), big(lead.length), integer(lead.chunks)),
-        *(integer(writer), text(lead.site), text(lead.form), text(LeadState(lead.state).value), text(lead.note)),
+        *(
+            integer(writer),
+            text(lead.site),
+            text(lead.form),
+            text(LeadState(lead.state).value),
+            text(free_text(lead.note)),
+        ),
         *(text(lead.scheme), text(lead.content_type), text(lead.destination), text(lead.origin), data(lead.success)),
         *(text(lead.key_id), data(lead.salt), data(lead.head)),
     )

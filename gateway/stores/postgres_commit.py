@@ -40,6 +40,7 @@ from gateway.stores.postgres_copy import (
     data,
     entry_row,
     event_row,
+    free_text,
     integer,
     is_id,
     personal_row,
@@ -220,7 +221,7 @@ class Transaction:
                 list(changed),
                 [item.state.value for item in rows],
                 [str(item.at) for item in rows],
-                [item.note for item in rows],
+                [free_text(item.note) for item in rows],
             )
         return outcomes
 

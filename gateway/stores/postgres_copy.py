@@ -81,6 +81,11 @@ def text(value: str | None) -> bytes:
     return NULL if value is None else data(value.encode())
 
 
+def free_text(value: str) -> str:
+    """What visitors and reviewers wrote: PostgreSQL's text has no room for U+0000, which everybody can put into a query."""
+    return value.replace("\0", "\ufffd")
+
+
 _known = lru_cache(maxsize=4096)(text)
 """Of columns that have few values."""
 
@@ -116,7 +121,7 @@ def record_row(raw: bytes, columns: Columns) -> bytes:
             _known(c.category),
             _known(c.source),
             _known(c.country),
-            text(c.search),
+            text(free_text(c.search)),
         )
     )
 

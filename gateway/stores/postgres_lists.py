@@ -14,6 +14,7 @@ from gateway.stores.cursors import LOOKED_AT, Named, address_tokens, cursor_of, 
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import LeadFilter, LeadPage
 from gateway.stores.postgres_connect import Connection
+from gateway.stores.postgres_copy import free_text
 from gateway.stores.postgres_partitions import DAY_US
 from gateway.stores.postgres_reads import LEAD, entries_by_id, lead_of
 from gateway.stores.records import RecordFilter, RecordPage
@@ -35,7 +36,7 @@ class _Where:
         self.terms.append(term)
 
     def value(self, value: object) -> str:
-        self.values.append(value)
+        self.values.append(free_text(value) if isinstance(value, str) else value)
         return f"${len(self.values)}"
 
     def __str__(self) -> str:

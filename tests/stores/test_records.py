@@ -9,6 +9,7 @@ import pytest
 from detectors.observation import Client, Kind, Page, Unavailable
 from gateway.evidence.chain import verify
 from gateway.evidence.record import columns_of, decode, observation_of
+from gateway.model import LeadState
 from gateway.stores.canonical import Unencodable
 from gateway.stores.errors import BadCursor, StoreUnavailable
 from gateway.stores.records import RecordFilter
@@ -153,6 +154,19 @@ async def test_what_cannot_be_stored_costs_only_itself(store, make_entry, make_l
     assert sorted(await found(store)) == sorted(entry.id for entry in good)
     assert await store.lead(lead.id) is not None
     assert verify(await store.entries("gateway-0")).checked == 5
+
+
+async def test_what_a_visitor_puts_into_a_query_is_stored_whatever_it_is(store, make_entry, make_lead):
+    """Else a %00 in a link would keep a landing out of the records."""
+    entry, lead = make_entry(page=Page("www.acme.example", "/a\0", {"utm_campaign": "a\0b"})), make_lead()
+    store.record(entry)
+    await store.journal(lead, b"x")
+    await store.settle(lead.id, LeadState.HELD, "held", {}, "a\0b")
+    await store.flush()
+    assert store.stats().dropped == 0
+    assert decode((await store.get_record(entry.id)).body).facts.page.campaign == {"utm_campaign": "a\0b"}
+    assert (await store.lead(lead.id)).state is LeadState.HELD
+    assert await found(store, q="a\0b") == [entry.id]
 
 
 async def test_a_lead_that_cannot_be_stored_is_refused_alone(store, make_lead):
