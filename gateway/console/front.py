@@ -26,6 +26,11 @@ def put_before(server: web.Server, running: Running, token: str | None) -> None:
     behind = server.request_handler
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        answer = await answered(request)
+        answer.headers["Server"] = "leadgate"  # proxies show a declined visitor what we answer: no names and versions of libraries
+        return answer
+
+    async def answered(request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path
         # a path behind /api/v1/auth is the visitor's (Envoy)
         if path.startswith(auth.PATH) and path[len(auth.PATH) : len(auth.PATH) + 1] in ("", "/", "?"):

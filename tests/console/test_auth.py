@@ -34,6 +34,7 @@ def test_a_page_view_passes_with_its_verdict(asking: Asking) -> None:
     answer = asking.auth(*told("/offer?utm_campaign=spring&gclid=CjwKCAjwpassespassespasses", address))
     assert answer.status == 204
     assert answer.body == b""
+    assert answer.field("Server") == "leadgate"
     assert answer.field("X-Lead-Verdict") in ("accept", "review")
     assert 0 <= int(answer.field("X-Lead-Quality") or "") <= 100
     record = asking.gateway.record(answer.field("X-Lead-Id") or "")
