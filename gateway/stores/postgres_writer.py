@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from gateway.stores.carried import Loose
-from gateway.stores.errors import StoreUnavailable, StoreUnopenable
+from gateway.stores.errors import StoreError, StoreUnavailable
 from gateway.stores.group_commit import (
     BUSY,
     NOTHING,
@@ -206,9 +206,11 @@ class Writer(CommitQueue[Operation]):
             return []  # those who wait are told by the deadline, unless it is known before
         except POISON as error:
             return await self._one_by_one(work, error)
-        except (*FAILURES, StoreUnopenable) as error:
+        except (*FAILURES, StoreError) as error:
             self._failed(error)
             return self._put_back(work)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: without this task nothing is committed until a restart
+            return await self._one_by_one(work, ValueError(f"an error in Leadgate itself ({type(error).__name__})"))
         finally:
             self._under_way = None
         if self.trouble is not None:
@@ -231,7 +233,7 @@ class Writer(CommitQueue[Operation]):
         return self._done_with(work, outcomes)
 
     def _failed(self, error: Exception) -> None:
-        known = error if isinstance(error, StoreUnopenable) else unopenable(self._settings, error)
+        known = error if isinstance(error, StoreError) else unopenable(self._settings, error)
         self.trouble = str(known)
         self.counters.failed += 1
         if isinstance(error, TimeoutError):
@@ -246,7 +248,7 @@ class Writer(CommitQueue[Operation]):
         unsure, work = self._unsure
         try:
             took_place = await self._link.took_place(unsure)
-        except (*FAILURES, StoreUnopenable) as error:
+        except (*FAILURES, StoreError) as error:
             self._failed(error)
             return False
         if took_place:

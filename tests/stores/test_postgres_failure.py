@@ -388,3 +388,23 @@ async def test_what_cannot_be_stored_does_not_stop_what_can(store, make_entry, m
     await store.flush()
     assert await store.known([entry.id for entry in good]) == {entry.id for entry in good}
     assert (store.stats().dropped, store.healthy) == (3, True)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("in the way of itself"), KeyError("203.0.113.5")])
+async def test_nothing_that_a_commit_raises_ends_the_writer(store, make_entry, make_lead, error):
+    """Also what nobody thought of: without its task the store would stay away until a restart."""
+    times = iter(range(1))
+
+    async def fails(moment):
+        if moment == "begin" and next(times, None) is not None:
+            raise error
+
+    store._writer._link.fault = fails
+    entries = [make_entry() for _ in range(3)]
+    for entry in entries:
+        store.record(entry)
+    await until_healthy(store)
+    await store.journal(make_lead(), b"x")
+    await store.flush()
+    assert await store.known([entry.id for entry in entries]) == {entry.id for entry in entries}
+    assert (store.stats().dropped, store.healthy) == (0, True)
