@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gateway.config import Config, Postgres, Redis
-from gateway.log import log
+from gateway.log import Spell, log
 from gateway.metrics import Metrics
 from gateway.stores.errors import (
     KeyProblem,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 STANDING_IN_KEYS = 100_000
 """Counters and seals that a process keeps while Redis does not answer: about 25 MB, and an outage is short."""
 
+TOLD_EVERY_S = 60.0
+"""How often the log tells that the shared state was lost."""
+
 Environ = Mapping[str, str]
 
 
@@ -61,7 +65,7 @@ async def open_hot_state(config: Config, metrics: Metrics, environ: Environ = os
     state = GuardedState(
         shared,
         MemoryState(STANDING_IN_KEYS),
-        on_event=lambda event, **fields: _tell(event, state=config.state, **fields),
+        on_event=_Teller(config.state, lambda: state),
         on_partial=lambda reason: metrics.count("leadgate_hot_state_partial", reason),
         on_error=lambda error: metrics.count("leadgate_hot_state_errors", error),
     )
@@ -72,8 +76,25 @@ async def open_hot_state(config: Config, metrics: Metrics, environ: Environ = os
     return state
 
 
-def _tell(event: str, **fields: object) -> None:
-    (log.info if event == "hot state back" else log.warning)(event, **fields)
+class _Teller:
+    """Tells the log that the shared state was lost and is back; where it comes and goes all the time, once a minute."""
+
+    def __init__(self, place: str, state: Callable[[], GuardedState]) -> None:
+        self._place, self._state = place, state
+        self._spell = Spell(TOLD_EVERY_S)
+
+    def __call__(self, event: str, **fields: object) -> None:
+        if event == "hot state back":
+            if self._spell.ends():
+                log.info(event, state=self._place, **fields)
+        elif self._spell.begins():
+            log.warning(event, state=self._place, **fields)
+        else:
+            asyncio.get_running_loop().call_later(TOLD_EVERY_S, self._still, event, fields)
+
+    def _still(self, event: str, fields: Mapping[str, object]) -> None:
+        if self._state().open and self._spell.begins():
+            log.warning(event, state=self._place, **fields)
 
 
 async def open_keys(config: Config, environ: Environ = os.environ) -> KeyRing:

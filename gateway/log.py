@@ -120,3 +120,26 @@ class Seldom:
 
 
 seldom = Seldom()
+
+
+class Spell:
+    """Trouble that comes and goes: is it time to tell of it? Of its beginning once in `every_s` seconds, of its end where its beginning was told.
+
+    `begins` is asked again and again while it lasts: what began soon after the last time is told when it is still there later.
+    """
+
+    def __init__(self, every_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s, self._clock = every_s, clock
+        self._due = clock()
+        self._told = False
+
+    def begins(self) -> bool:
+        now = self._clock()
+        if self._told or now < self._due:
+            return False
+        self._told, self._due = True, now + self._every_s
+        return True
+
+    def ends(self) -> bool:
+        told, self._told = self._told, False
+        return told

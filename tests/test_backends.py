@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from servers import Postgres, Redis, free_port
+from structlog.testing import capture_logs
 
 from gateway import backends
 from gateway.config import Config, parse
 from gateway.metrics import Metrics
 from gateway.stores.errors import KeyProblem, StoreMissing, StoreUnopenable
 from gateway.stores.guarded import GuardedState
+from gateway.stores.hot import Seal
 from gateway.stores.memory import MemoryState
 from gateway.stores.spooled import SpooledStore
 from gateway.stores.sqlite import SqliteStore
@@ -64,9 +67,40 @@ async def test_a_second_machine_needs_the_keys_of_the_first(shared: Config, tmp_
 
 async def test_while_postgresql_is_away_no_key_is_made(tmp_path: Path) -> None:
     config = settings(tmp_path, f"store: postgresql://127.0.0.1:{free_port()}/leads")
-    with pytest.raises(KeyProblem, match="cannot be reached"):
+    with pytest.raises(KeyProblem, match=r"cannot be reached.*Now: postgresql://127\.0\.0\.1.*Connection refused"):
         await backends.open_keys(config)
     assert not config.keys_path.exists()
+
+
+async def test_what_is_wrong_with_redis_is_told_at_the_start_and_names_it(tmp_path: Path) -> None:
+    place = f"redis://127.0.0.1:{free_port()}/0"
+    with capture_logs() as told:
+        hot = await backends.open_hot_state(settings(tmp_path, f"state: {place}"), Metrics())
+        await hot.close()
+    assert [line["event"] for line in told] == ["settings warning"]
+    assert told[0]["problem"].startswith(f"{place}: redis refuses connections")
+
+
+async def test_a_redis_that_comes_and_goes_does_not_fill_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(backends, "TOLD_EVERY_S", 0.2)
+    hot = await backends.open_hot_state(settings(tmp_path, f"state: redis://127.0.0.1:{free_port()}/0"), Metrics())
+    assert isinstance(hot, GuardedState)
+    teller = hot._on_event
+    with capture_logs() as told:
+        for _ in range(3):
+            teller("hot state lost", reason="redis: connection refused")
+            teller("hot state back", seconds=0.1)
+        assert [line["event"] for line in told] == ["hot state lost", "hot state back"]
+        teller("hot state lost", reason="redis: connection refused")
+        for _ in range(5):  # now it is left alone, and stays so
+            await hot.observe([Seal(b"click", b"a", 60)], 0)
+        assert hot.open
+        await asyncio.sleep(0.5)
+    assert [line["event"] for line in told].count("hot state lost") == 2
+    assert all(line["state"].startswith("redis://127.0.0.1") for line in told)
+    await hot.close()
 
 
 @pytest.mark.parametrize("way", ["password_env", "password_file"])

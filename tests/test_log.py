@@ -72,3 +72,17 @@ def test_a_worker_says_which_it_is() -> None:
     logging.log.info("stopped")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line.get("worker") for line in lines] == [2, 1, None]
+
+
+def test_what_comes_and_goes_is_told_once_a_minute_and_what_stays_is_told_in_the_end() -> None:
+    now = [0.0]
+    spell = logging.Spell(60.0, lambda: now[0])
+    assert [spell.begins(), spell.begins()] == [True, False]
+    assert [spell.ends(), spell.ends()] == [True, False]
+    for now[0] in (1.0, 30.0, 59.0):
+        assert not spell.begins()
+        assert not spell.ends()
+    assert not spell.begins()
+    now[0] = 60.0
+    assert spell.begins(), "still there"
+    assert spell.ends()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.log import log, seldom
+from gateway.log import Spell, log, seldom
 from gateway.stores.adoption import Adopted
 from gateway.stores.carried import Loose
 from gateway.stores.carrying import Limits
@@ -25,6 +25,9 @@ from gateway.stores.spool import Content, Spool
 _ROUND_S = 0.1
 _LOOK_S = 1.0
 """Seconds between two counts of what waits and two looks at the disk."""
+
+_TELL_S = 60.0
+"""Seconds between two lines of the log about what was brought over, where it goes on and off; what was not told is in the next."""
 
 _BLOCKED_S = 30.0
 """Seconds until the next try after the shared store refused what it was given: nothing will change it but a person."""
@@ -83,7 +86,8 @@ class Keeper:
         self._room = True
         self._dropped = 0
         self._moved = Moved()
-        self._next = dict.fromkeys(("connect", "probe", "look", "adopt", "drain"), 0.0)
+        self._spell, self._announced = Spell(), False
+        self._next = dict.fromkeys(("connect", "probe", "look", "adopt", "drain", "tell"), 0.0)
 
     # What others ask.
 
@@ -257,11 +261,13 @@ class Keeper:
             raise
 
     def _went_away(self) -> None:
-        if self._away_since is not None:
+        if self._away_since is None:
+            self._away_since, self._away_at = time.monotonic(), self._clock()
+            if self._primary is not None:
+                self._problem = self._primary.trouble or self._problem
+        if not self._spell.begins():
             return
-        self._away_since, self._away_at = time.monotonic(), self._clock()
-        if self._primary is not None:
-            self._problem = self._primary.trouble or self._problem
+        self._announced = True
         log.warning(
             "store spooling",
             reason=self._problem,
@@ -273,6 +279,7 @@ class Keeper:
         if self._away_since is not None:
             self._away_since = None
             self._problem = ""
+            self._spell.ends()
             self._next["adopt"] = self._next["drain"] = 0.0
 
     async def _while_away(self) -> None:
@@ -335,7 +342,8 @@ class Keeper:
         if self._content or self._writes != writes:
             return
         self._clean = writes
-        if self._moved != Moved():
+        if self._moved != Moved() and (self._due("tell", _TELL_S) or self._announced):
+            self._announced = False
             log.info("store drained", leads=self._moved.leads, records=self._moved.records, changes=self._moved.changes)
             self._moved = Moved()
 

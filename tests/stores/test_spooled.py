@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from standing_in import StandIn
+from structlog.testing import capture_logs
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, new_id
@@ -792,3 +793,15 @@ def full():
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     raise error
+
+
+async def test_a_store_that_comes_and_goes_does_not_fill_the_log(pair, store, make_lead):
+    with capture_logs() as told:
+        for _ in range(3):
+            pair.primary.away = True
+            lead = make_lead()
+            await store.journal(lead, b"body")
+            store.settle_soon(lead.id, LeadState.DELIVERED, "forwarded", {"status": 200})
+            await pair.back()
+        await until(lambda: any(line["event"] == "store drained" for line in told))
+    assert [line["event"] for line in told] == ["store spooling", "store drained"]
