@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gateway.console.assess_arrival import understand
 from gateway.console.assess_body import MAX_BODY, Question, bad_field, batch_of, parse, question
@@ -25,6 +25,8 @@ from rules.verdict import Verdict
 PATH = "/api/v1/assess"
 AT_ONCE = 8
 """Items of a batch that are judged between two looks at other connections: visitors of the same process do not wait for a whole batch."""
+
+_EXPECTS = (b"expect", b"100-continue")
 
 READ_S = 10
 """Seconds that a body may take to arrive."""
@@ -64,11 +66,6 @@ class Assess:
                     return await self._one(value, peer)
                 except Problem as problem:
                     return problem.body()
-                except Exception as error:  # noqa: BLE001 - one item's fault must not cost the others their answers
-                    self._running.metrics.count("leadgate_handler_failures")
-                    seldom("handler failed", "assess", type(error).__name__, method="POST", exc_info=error)
-                    self._count("undecided")
-                    return FAULT.body()
 
         return reply({"items": await asyncio.gather(*[item(value) for value in items])})
 
@@ -76,6 +73,7 @@ class Assess:
         self._running.metrics.count("leadgate_assessed", "assess", result)
 
     async def _one(self, value: Any, peer: str | None) -> Json:
+        """Raises Problem, also for a fault of ours: it must not cost the other items of a batch their answers."""
         try:
             asked = question(value)
             if asked.dry_run and asked.idempotency_key is not None:
@@ -86,6 +84,11 @@ class Assess:
         except Problem:
             self._count("refused")
             raise
+        except Exception as error:
+            self._running.metrics.count("leadgate_handler_failures")
+            seldom("handler failed", "assess", type(error).__name__, method="POST", exc_info=error)
+            self._count("undecided")
+            raise fault() from error
 
     async def _judge(self, asked: Question, value: Json, peer: str | None) -> Json:
         running = self._running
@@ -123,7 +126,8 @@ class Assess:
         return told
 
 
-FAULT = Problem(500, "A fault of the gateway", "It is in the gateway's log; please report it.")
+def fault() -> Problem:
+    return Problem(500, "A fault of the gateway", "It is in the gateway's log; please report it.")
 
 
 def answer(
@@ -165,6 +169,13 @@ async def _read(request: web.BaseRequest) -> bytes:
     too_large = Problem(413, "Too large", f"The body of a call holds at most {MAX_BODY} bytes.")
     if (request.content_length or 0) > MAX_BODY:
         raise too_large
+    if request.version >= HttpVersion11 and any(
+        (name.lower(), value.lower()) == _EXPECTS for name, value in request.raw_headers
+    ):
+        await request.writer.write(
+            b"HTTP/1.1 100 Continue\r\n\r\n"
+        )  # else some libraries wait a second before they send it
+        request.writer.output_size = 0
     parts: list[bytes] = []
     size = 0
     try:

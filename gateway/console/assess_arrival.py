@@ -6,6 +6,8 @@ What the caller does not tell is unknown, not suspicious: a head of which no lin
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import orjson
@@ -115,7 +117,8 @@ def _url(asked: Question) -> tuple[str, str, str]:
     if found is None:
         raise bad_field("url", 'is a whole URL ("https://www.acme.example/offer?x=1") or begins with "/"')
     target = found[3] or "/"
-    return (found[1] or "").lower(), found[2] or "", target if target.startswith("/") else "/" + target
+    authority = (found[2] or "").rpartition("@")[2]  # not who logs in there, and with which password
+    return (found[1] or "").lower(), authority, target if target.startswith("/") else "/" + target
 
 
 def _site(asked: Question, generation: Generation, host: str) -> SiteRoutes:
@@ -153,13 +156,23 @@ def _fields(asked: Question, generation: Generation) -> tuple[Pair, ...] | None:
     limits = FormLimits(fields=generation.config.limits.form_fields)
     try:
         if isinstance(asked.fields, dict):
-            pairs, _ = parse_json(orjson.dumps(asked.fields), [], limits)
+            pairs, _ = parse_json(_again(asked.fields, limits), [], limits)
         else:
             pairs = list(asked.fields)
             check(pairs, limits)
     except FormUnreadable as error:
         raise bad_field("fields", error.reason) from error
     return tuple(pairs)
+
+
+def _again(fields: Mapping[str, Any], limits: FormLimits) -> bytes:
+    """The JSON that they came from. Raises FormUnreadable."""
+    try:
+        return orjson.dumps(fields)
+    except (
+        TypeError
+    ):  # what was read from JSON can be written as JSON, but for its depth: more can be read (1,024) than written (254)
+        raise FormUnreadable(f"JSON nested more than {limits.depth} levels deep") from None
 
 
 def _form(

@@ -46,6 +46,6 @@ def put_before(server: web.Server, running: Running, token: str | None) -> None:
         except Exception as error:  # noqa: BLE001 - a fault of ours is counted, told in the log and answered like every error
             running.metrics.count("leadgate_handler_failures")
             seldom("handler failed", "admin", type(error).__name__, method=request.method, exc_info=error)
-            return assess.FAULT.response()
+            return assess.fault().response()
 
     server.request_handler = handle

@@ -95,7 +95,7 @@ def read(rest: bytes, method: str, fields: Fields, token_field: bytes) -> Origin
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
         target = absolute[3] or b"/"
-        host = told.get(b"x-forwarded-host") or absolute[2] or host
+        host = told.get(b"x-forwarded-host") or absolute[2].rpartition(b"@")[2] or host
         scheme = scheme or absolute[1].lower()
     if len(target) > MAX_TARGET or target[:1] != b"/":
         return None

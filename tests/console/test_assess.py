@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -216,6 +217,13 @@ def test_a_batch_is_judged_item_by_item(asking: Asking) -> None:
     until(lambda: asking.gateway.record(many[99]["id"]) is not None)
 
 
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
@@ -226,6 +234,7 @@ def test_a_batch_is_judged_item_by_item(asking: Asking) -> None:
         ({"site": "acme", "fields": {str(n): "x" for n in range(600)}}, "fields", "512"),
         ({"site": "acme", "url": "ftp://www.acme.example/"}, "url", "begins with"),
         ({"site": "acme", "beacon": {"t": 1}}, "beacon", "not supported"),
+        ({"site": "acme", "fields": {"a": nested(300)}}, "fields", "16 levels"),
     ],
 )
 def test_what_a_body_names_must_be_there(asking: Asking, body: dict[str, Any], field: str, says: str) -> None:
@@ -244,6 +253,25 @@ def test_who_may_ask_and_how(asking: Asking) -> None:
     chunks = b"".join(b"10000\r\n" + b" " * 65_536 + b"\r\n" for _ in range(17)) + b"0\r\n\r\n"
     rows = [("Host", "a"), ("Authorization", f"Bearer {TOKEN}"), ("Transfer-Encoding", "chunked")]
     assert request(port, "POST", "/api/v1/assess", rows, chunks).status == 413
+
+
+def test_who_waits_to_be_asked_for_the_body_is_asked(asking: Asking) -> None:
+    body = b'{"ip": "203.0.113.5", "site": "acme"}'
+    head = f"POST /api/v1/assess HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", asking.gateway.admin_port), timeout=5) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_password_in_the_url_is_not_kept(asking: Asking) -> None:
+    url = "https://somebody:secret-7@www.acme.example/offer"
+    answer = asking.assess(ip=new_address(), url=url)
+    assert answer["site"] == "acme", "found by the host behind it"
+    record = asking.gateway.record(answer["id"])
+    assert record["facts"]["page"]["host"] == "www.acme.example"
+    assert "secret-7" not in str(record)
 
 
 def test_answers_are_as_described(asking: Asking) -> None:

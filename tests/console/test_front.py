@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from running import TOKEN
 
 from gateway.console.front import put_before
@@ -40,7 +40,8 @@ class Body:
 
 def request(path: str, body: bytes = b"", *fields: tuple[bytes, bytes], method: str = "GET") -> Any:
     return SimpleNamespace(
-        raw_path=path, method=method, raw_headers=(BEARER, *fields), transport=None, content=Body(body), content_length=len(body)
+        raw_path=path, method=method, raw_headers=(BEARER, *fields), transport=None, content=Body(body), content_length=len(body),
+        version=HttpVersion11,
     )  # fmt: skip
 
 
@@ -74,10 +75,12 @@ async def test_an_application_is_told_what_happened(broken: Broken) -> None:
     assert answer.content_type == "application/problem+json"
     assert "planted" not in answer.text
     assert broken.metrics.counts["leadgate_handler_failures",] == 1
+    assert broken.metrics.counts["leadgate_assessed", "assess", "undecided"] == 1
     items = orjson.dumps({"items": [{"ip": "203.0.113.5"}, {"ip": "x"}]})
     batch = await server(broken)(request("/api/v1/assess", items, method="POST"))
     assert batch.status == 200
     assert [found["status"] for found in orjson.loads(batch.body)["items"]] == [500, 422]
+    assert broken.metrics.counts["leadgate_assessed", "assess", "undecided"] == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/authors", "/api/v1/assessments", "/api/v1/records", "/metrics"])

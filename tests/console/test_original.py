@@ -92,3 +92,10 @@ def test_no_request_is_made_up(fields: tuple[tuple[bytes, bytes], ...]) -> None:
 
 def test_a_method_is_a_word() -> None:
     assert original(b"", (b"X-Forwarded-Uri", b"/"), (b"X-Forwarded-Method", b"GET /x")).method == "GET"
+
+
+def test_a_user_named_before_the_host_is_none_of_it() -> None:
+    found = original(
+        b"", (b"Host", b"leadgate"), (b"X-Original-URL", b"https://somebody:secret@www.acme.example/offer")
+    )
+    assert (found.host, found.target) == (b"www.acme.example", b"/offer")
