@@ -802,6 +802,8 @@ async def test_a_store_that_comes_and_goes_does_not_fill_the_log(pair, store, ma
             lead = make_lead()
             await store.journal(lead, b"body")
             store.settle_soon(lead.id, LeadState.DELIVERED, "forwarded", {"status": 200})
+            await until(lambda: store._keeper._away_since is not None)
             await pair.back()
+            await until(lambda: store._keeper._away_since is None)
         await until(lambda: any(line["event"] == "store drained" for line in told))
     assert [line["event"] for line in told] == ["store spooling", "store drained"]
