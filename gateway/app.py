@@ -32,7 +32,7 @@ from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
-from gateway.log import log, seldom
+from gateway.log import log, lost, seldom
 from gateway.metrics import Metrics, Snapshot, together
 from gateway.model import Mode
 from gateway.passport import Passports
@@ -213,6 +213,7 @@ class Gateway:
         if isinstance(store, SpooledStore):
             gauge("leadgate_spooled", lambda: store.waiting)
             store.on_spooled = lambda site: self.metrics.count("leadgate_spooled_leads", site)
+        gauge("leadgate_log_lines_lost", lambda: lost.lines)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
 

@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -66,6 +66,32 @@ def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+class Lost:
+    """lines: how many could not be written by this process."""
+
+    lines = 0
+
+
+lost = Lost()
+
+
+class _Unfailing:
+    """A stream for log lines. A full disk below it, or a reader that went away, must not stop what the lines tell of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: it is closed
+            lost.lines += 1
+
+    def flush(self) -> None:
+        """`write` did."""
+
+
 def configure(level: str = "info", stream: TextIO | None = None, worker: int | None = None) -> None:
     """Logs go to `stream` (standard error where None) as one JSON object a line; `level` is one of LEVELS.
 
@@ -87,7 +113,7 @@ def configure(level: str = "info", stream: TextIO | None = None, worker: int | N
             structlog.processors.JSONRenderer(sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Unfailing(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
 

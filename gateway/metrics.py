@@ -82,6 +82,9 @@ METRICS = {
     "leadgate_spooled_leads": Spec(
         "counter", "Form submissions made durable in the local spool because the shared store was away.", ("site",)
     ),
+    "leadgate_log_lines_lost": Spec(
+        "gauge", "Log lines that could not be written since start: the disk is full, or their reader went away."
+    ),
     "leadgate_workers": Spec("gauge", "Worker processes that take visitors.", across="max"),
     "leadgate_worker_restarts": Spec(
         "counter", "Worker processes replaced, by reason: ended (by itself or killed), rolled (asked for).", ("reason",)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,22 @@ def test_a_line_is_one_json_object_with_level_time_and_event() -> None:
     line = json.loads(stream.getvalue())
     assert (line["event"], line["level"], line["error"]) == ("origin failed", "warning", "no answer from [e-mail]")
     assert line["timestamp"].endswith("Z")
+
+
+def test_a_line_that_cannot_be_written_costs_nothing_but_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "lost", logging.Lost())
+    disk = Path("/dev/full").open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - closing it fails as well
+    logging.configure("info", disk)
+    logging.log.info("stopped", cut_off=0)
+    logging.log.info("stopped", cut_off=0)
+    with contextlib.suppress(OSError):
+        disk.close()
+    assert logging.lost.lines == 2
+    gone = io.StringIO()
+    logging.configure("info", gone)
+    gone.close()
+    logging.log.info("stopped", cut_off=0)
+    assert logging.lost.lines == 3
 
 
 def test_a_flood_of_one_kind_is_one_line_a_minute_that_tells_how_many_were_left_out() -> None:

@@ -184,8 +184,9 @@ class Supervisor:
             seat, str(self._spawned), self.workers, self.public, self.admin, self.seats, self.directory, theirs
         )
         self._spawned += 1
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # a full disk must not keep workers from being replaced
+            sys.stdout.flush()
+            sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # or the child would tell the parent of signals of its own
         try:
             pid = os.fork()
