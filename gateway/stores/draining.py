@@ -3,18 +3,25 @@ there twice."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from gateway.log import seldom
 from gateway.stores.carried import Absorbs, HandsOver
 from gateway.stores.carrying import Limits
-from gateway.stores.errors import StoreUnavailable
+from gateway.stores.errors import StoreCorrupt, StoreError, StoreUnavailable, Unstorable
 from gateway.stores.records import Store
 from gateway.stores.spool import Spool
 
 LOOSE_AT_ONCE = 200
+
+REST_S = 30.0
+"""Seconds until the next try after the shared store refused what a spool holds: nothing will change it but a person."""
 
 STEP_S = 0.1
 """What a step should take at most: visitors' commits wait behind it, and must not come near their deadline."""
@@ -44,13 +51,25 @@ class Mover:
         self.rows = limits.rows
 
     async def step(self, spool: Spool, primary: Primary) -> Moved | None:
-        """None where nothing is left that can be carried now. Raises StoreUnavailable, StoreCorrupt."""
+        """None where nothing is left that can be carried now. What is refused is tried in smaller steps, so that all before it goes; StoreCorrupt
+        is raised where it is the next row. Raises StoreUnavailable."""
         began = time.monotonic()
         try:
             moved = await self._step(spool, primary)
+        except (Unstorable, StoreCorrupt) as error:
+            if self.rows > 1:
+                self.rows //= 2
+                return Moved()
+            if isinstance(error, StoreCorrupt):
+                raise
+            raise StoreCorrupt(
+                spool.path, f"something that waits in it: {error}", "Keep the file and report it"
+            ) from error
         except StoreUnavailable:
             self.rows = max(1, self.rows // 2)
             raise
+        if moved is None:  # says nothing of how quick the shared store is
+            return None
         slow = time.monotonic() - began > STEP_S
         self.rows = max(1, self.rows // 2) if slow else min(self._limits.rows, 2 * self.rows)
         return moved
@@ -67,3 +86,35 @@ class Mover:
         await primary.absorb(batch)
         await spool.carried(batch)
         return Moved(len(batch.leads), len(batch.entries), len(loose))
+
+
+class Refused:
+    """Spools whose content the shared store refused. Each rests for REST_S, and the others are emptied meanwhile."""
+
+    def __init__(self) -> None:
+        self._until: dict[Path, tuple[float, str]] = {}
+
+    @property
+    def why(self) -> str | None:
+        return next((why for _, why in self._until.values()), None)
+
+    def rests(self, path: Path) -> bool:
+        return path in self._until and time.monotonic() < self._until[path][0]
+
+    def add(self, path: Path, error: StoreCorrupt) -> None:
+        self._until[path] = (time.monotonic() + REST_S, str(error))
+        remedy = "keep the spool and report it; new leads are stored all the same"
+        seldom("store failed", f"drain {path.name}", reason=str(error), remedy=remedy)
+
+    def forget(self, path: Path) -> None:
+        self._until.pop(path, None)
+
+    def clear(self) -> None:
+        self._until.clear()
+
+
+async def ask(primary: Primary, seconds: float) -> None:
+    """A commit, so that the store finds out whether it can."""
+    with contextlib.suppress(StoreError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            await primary.flush()

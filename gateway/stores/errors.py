@@ -11,6 +11,7 @@ StoreError
 │   ├── StoreUnreachable   its server does not answer now; may be there again in a moment
 │   └── KeyProblem         a key is missing, damaged or readable by others
 ├── StoreUnavailable       it cannot commit now (disk full, locked, closing); tried again by itself
+│   └── Unstorable         it cannot commit this, however often it is tried; all else it can
 ├── UnknownLead            no lead has this id
 ├── IllegalTransition      a lead cannot go from its state to the one asked for
 └── BadCursor              the cursor was not made by this store
@@ -71,6 +72,10 @@ class StoreUnavailable(StoreError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unstorable(StoreUnavailable):
+    """One thing that was given cannot be stored at all."""
 
 
 class UnknownLead(StoreError):

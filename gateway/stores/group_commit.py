@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from gateway.stores.errors import StoreError, StoreUnavailable
+from gateway.stores.errors import StoreError, StoreUnavailable, Unstorable
 from gateway.stores.operations import Item, Outcome
 
 Op = TypeVar("Op")
@@ -193,7 +193,7 @@ class CommitQueue(Generic[Op]):
             self.counters.dropped += 1
             return []
         self.counters.unsettled += work.operations[0].future is None
-        return [(work.operations[0], Outcome(error=StoreUnavailable(f"it cannot be stored: {error}")))]
+        return [(work.operations[0], Outcome(error=Unstorable(f"it cannot be stored: {error}")))]
 
     def _flushed(self, failed: bool) -> Answers[Op]:
         answers: Answers[Op] = []

@@ -9,6 +9,7 @@ What the other store had begun (entries of its queue, changes of leads that it h
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -28,11 +29,13 @@ from gateway.stores.leads import Conservation
 from gateway.stores.operations import Settle, Unjournaled, check_transition
 from gateway.stores.sqlite import SqliteSettings, SqliteStore
 from gateway.stores.sqlite_commit import Transaction
-from gateway.stores.sqlite_schema import connect, connect_reading
+from gateway.stores.sqlite_schema import connect, explained, lock
 
 SUFFIX = ".db"
 _NAME_LENGTH = 40
 """Of a writer's name, what goes into the name of the spool's chain: with the rest it stays below the 63 characters that a writer's name may have."""
+
+_UNNAMED = re.compile(r"[^a-z0-9-]")
 
 _KEPT_AT_ONCE = 500
 """Items in one commit: visitors' submissions go in between."""
@@ -148,15 +151,26 @@ def adopt(
     path: Path, keys: KeyRing, *, settings: SqliteSettings | None = None, clock: Callable[[], int] = now_us
 ) -> Spool:
     """A spool by its file. Raises StoreLocked where its holder is alive, and StoreUnopenable."""
-    name = f"{path.stem[:_NAME_LENGTH]}-spool-{_made(path)}"
-    return Spool.open(path, keys, writer=name, settings=settings, clock=clock)
+    lock_fd = lock(
+        path
+    )  # before its mark is read: its holder may just be taking it away, and another be made in its place
+    try:
+        name = f"{_UNNAMED.sub('-', path.stem.lower())[:_NAME_LENGTH].strip('-') or 'left'}-spool-{_made(path)}"
+    except BaseException:
+        os.close(lock_fd)
+        raise
+    return Spool.open(path, keys, writer=name, settings=settings, clock=clock, lock_fd=lock_fd)
 
 
 def _made(path: Path) -> str:
-    if not path.exists():
-        connect(path, synchronous="FULL", busy_ms=5_000, create=True, alone=True).close()
-    with closing(connect_reading(path, 5_000)) as connection:
-        row = connection.execute("SELECT value FROM marks WHERE name = 'made'").fetchone()
+    """Its mark. A file whose maker was killed, or had no room, before it had its tables is given them now. Raises StoreUnopenable."""
+    try:
+        with closing(connect(path, synchronous="FULL", busy_ms=5_000, create=True, alone=True)) as connection:
+            row = connection.execute("SELECT value FROM marks WHERE name = 'made'").fetchone()
+    except sqlite3.Error as error:
+        raise explained(path, error) from error
+    if row is None:
+        raise StoreCorrupt(path, "it is no spool: it has no mark", "Keep the file and report it")
     return str(row[0])
 
 

@@ -16,7 +16,7 @@ from gateway.log import Spell, log, seldom
 from gateway.stores.adoption import Adopted
 from gateway.stores.carried import Loose
 from gateway.stores.carrying import Limits
-from gateway.stores.draining import Moved, Mover, Primary
+from gateway.stores.draining import Moved, Mover, Primary, Refused, ask
 from gateway.stores.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUnopenable, StoreUnreachable
 from gateway.stores.keys import KeyRing
 from gateway.stores.records import StoreStats
@@ -28,9 +28,6 @@ _LOOK_S = 1.0
 
 _TELL_S = 60.0
 """Seconds between two lines of the log about what was brought over, where it goes on and off; what was not told is in the next."""
-
-_BLOCKED_S = 30.0
-"""Seconds until the next try after the shared store refused what it was given: nothing will change it but a person."""
 
 _NAME = "PostgreSQL"
 
@@ -81,13 +78,13 @@ class Keeper:
         self._away_since: float | None = None
         self._away_at = 0
         self._problem = ""
-        self._blocked: str | None = None
+        self._refused = Refused()
         self._content = Content()
         self._room = True
         self._dropped = 0
         self._moved = Moved()
         self._spell, self._announced = Spell(), False
-        self._next = dict.fromkeys(("connect", "probe", "look", "adopt", "drain", "tell"), 0.0)
+        self._next = dict.fromkeys(("connect", "probe", "look", "adopt", "tell"), 0.0)
 
     # What others ask.
 
@@ -132,11 +129,11 @@ class Keeper:
     @property
     def blocked(self) -> bool:
         """Does the shared store refuse what the spool holds?"""
-        return self._blocked is not None
+        return self._refused.why is not None
 
     def trouble(self) -> str | None:
-        if self._blocked is not None:
-            return self._blocked
+        if self._refused.why is not None:
+            return f"what waits in {self._directory} is refused by {_NAME}: {self._refused.why}"
         if self.up is not None:
             return None
         waiting = self._content
@@ -195,9 +192,11 @@ class Keeper:
                 async with asyncio.timeout(self._settings.first_try_s):
                     await primary.flush()
             except (StoreError, TimeoutError):
-                with contextlib.suppress(StoreUnavailable):
-                    await self._hand_over(primary)
+                self._in_hand += primary.hand_over()
             await primary.close()
+        if self._in_hand:  # of now, or of a step that was broken off
+            with contextlib.suppress(StoreUnavailable):
+                await self._keep_in_hand()
         await self._adopted.close()
         try:
             await self.spool.flush()
@@ -212,17 +211,11 @@ class Keeper:
             pause = _ROUND_S
             try:
                 pause = await self._round()
-            except StoreCorrupt as error:
-                self._blocked = f"what waits in {self._directory} is refused by {_NAME}: {error}"
-                self._next["drain"] = time.monotonic() + _BLOCKED_S
-                seldom(
-                    "store failed",
-                    "drain",
-                    reason=str(error),
-                    remedy="keep the spool and report it; new leads are stored all the same",
-                )
             except (StoreError, OSError) as error:
                 self._problem = str(error)
+            except Exception as error:  # noqa: BLE001 - without this task nothing is brought over until a restart; told
+                self._problem = f"an error in Leadgate itself ({type(error).__name__})"
+                seldom("store failed", "spool", reason=self._problem, remedy="report it; it is tried again")
             await asyncio.sleep(pause)
 
     def _due(self, what: str, every: float) -> bool:
@@ -280,7 +273,8 @@ class Keeper:
             self._away_since = None
             self._problem = ""
             self._spell.ends()
-            self._next["adopt"] = self._next["drain"] = 0.0
+            self._next["adopt"] = 0.0
+            self._refused.clear()
 
     async def _while_away(self) -> None:
         primary = self._primary
@@ -289,7 +283,7 @@ class Keeper:
         if time.monotonic() - self._away_since >= self._settings.hand_over_s:
             await self._hand_over(primary)
         if (self._probe is None or self._probe.done()) and self._due("probe", self._settings.retry_s):
-            self._probe = asyncio.create_task(_ask(primary, self._settings.first_try_s))
+            self._probe = asyncio.create_task(ask(primary, self._settings.first_try_s))
 
     async def _hand_over(self, primary: Primary) -> None:
         """Raises StoreUnavailable; what was taken is tried again then."""
@@ -318,18 +312,24 @@ class Keeper:
     # Bringing it over.
 
     async def _drain(self, primary: Primary) -> float:
-        if not (self.used or self._adopted.spools) or time.monotonic() < self._next["drain"]:
+        if not (self.used or self._adopted.spools):
             return _ROUND_S
         began = time.monotonic()
         writes = self._writes
         moved = None
         for spool in self.spools:
-            async with self.moving:
-                moved = await self._mover.step(spool, primary)
+            if self._refused.rests(spool.path):
+                continue
+            try:
+                async with self.moving:
+                    moved = await self._mover.step(spool, primary)
+            except StoreCorrupt as error:  # the others are emptied all the same
+                self._refused.add(spool.path, error)
+                continue
+            self._refused.forget(spool.path)
             if moved is not None:
                 self._moved += moved
                 break
-        self._blocked = None
         if moved is not None:
             return time.monotonic() - began  # as long as it worked it rests: visitors' commits go in between
         await self._adopted.remove_empty()
@@ -346,10 +346,3 @@ class Keeper:
             self._announced = False
             log.info("store drained", leads=self._moved.leads, records=self._moved.records, changes=self._moved.changes)
             self._moved = Moved()
-
-
-async def _ask(primary: Primary, seconds: float) -> None:
-    """A commit, so that the store finds out whether it can."""
-    with contextlib.suppress(StoreError, TimeoutError):
-        async with asyncio.timeout(seconds):
-            await primary.flush()

@@ -83,10 +83,11 @@ class SqliteStore:
         writer: str = "gateway-0",
         settings: SqliteSettings | None = None,
         clock: Callable[[], int] = now_us,
+        lock_fd: int | None = None,
     ) -> Self:
-        """Open the store, making the file where there is none (not for the operator), and recover what a crash left:
-        pending leads become held,
-        "delivery unknown". Raises StoreUnopenable."""
+        """Open the store, making the file where there is none (not for the operator), and recover what a crash left: pending leads become
+        held, "delivery unknown". `lock_fd` is the file's lock where the caller took it, the store's from now on. Raises StoreUnopenable.
+        """
         if not _NAME.fullmatch(writer):
             raise ValueError(f"a writer's name is made of a-z, 0-9 and -, not {writer!r}")
         path, settings = Path(path).absolute(), settings or SqliteSettings()
@@ -94,7 +95,8 @@ class SqliteStore:
             raise StoreMissing(
                 path, "there is no store yet", "Start the gateway once, or check `store:` in the configuration"
             )
-        lock_fd = None if writer == OPERATOR else lock(path)
+        if lock_fd is None and writer != OPERATOR:
+            lock_fd = lock(path)
         try:
             synchronous = "FULL" if settings.durable else "NORMAL"
             connection = connect(

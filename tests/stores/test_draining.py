@@ -8,10 +8,13 @@ from gateway.stores import draining
 from gateway.stores.carried import Batch, CarriedLead
 from gateway.stores.carrying import Limits
 from gateway.stores.draining import Moved, Mover
-from gateway.stores.errors import StoreUnavailable
+from gateway.stores.errors import StoreCorrupt, StoreUnavailable, Unstorable
 
 
 class Spool:
+    path = "host-1.db"
+    empty = False
+
     def __init__(self):
         self.asked, self.given = [], []
 
@@ -19,6 +22,8 @@ class Spool:
         return []
 
     async def batch(self, limits):
+        if self.empty:
+            return Batch()
         self.asked.append(limits.rows)
         lead = CarriedLead(
             "id", "acme", "quote", 0, "held", 0, "", "http", "", "origin", "", b"{}", 0, 0, "k", b"", b""
@@ -78,3 +83,35 @@ async def test_one_row_goes_however_long_it_takes(ticking):
         with pytest.raises(StoreUnavailable):
             await mover.step(spool, Primary(ticking, most=0))
     assert mover.rows == 1
+
+
+async def test_an_empty_spool_says_nothing_of_what_a_step_may_hold(ticking):
+    """Each round asks the own spool first: else one that others left behind would be tried in the same large steps for ever."""
+    mover, empty = Mover(Limits(rows=16)), Spool()
+    empty.empty = True
+    for _ in range(4):
+        assert await mover.step(empty, Primary(ticking)) is None
+        with pytest.raises(StoreUnavailable):
+            await mover.step(Spool(), Primary(ticking, most=0))
+    assert mover.rows == 1
+
+
+async def test_what_cannot_be_taken_is_found_and_all_before_it_goes(ticking):
+    class Refusing(Primary):
+        async def absorb(self, batch):
+            if len(batch.leads) > 3:
+                raise Unstorable("it cannot be stored: it is too long")
+            await super().absorb(batch)
+
+    spool, mover = Spool(), Mover(Limits(rows=16))
+    assert [await mover.step(spool, Refusing(ticking)) for _ in range(3)] == [Moved(), Moved(), Moved()]
+    assert await mover.step(spool, Refusing(ticking)) == Moved(leads=2)
+
+    class Nothing(Primary):
+        async def absorb(self, batch):
+            raise Unstorable("it cannot be stored: it is too long")
+
+    for _ in range(2):
+        assert await mover.step(spool, Nothing(ticking)) == Moved()
+    with pytest.raises(StoreCorrupt, match="too long"):
+        await mover.step(spool, Nothing(ticking))

@@ -19,8 +19,16 @@ from structlog.testing import capture_logs
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, new_id
 from gateway.stores.carrying import Limits
-from gateway.stores.errors import IllegalTransition, KeyProblem, StoreUnavailable, StoreUnreachable, UnknownLead
+from gateway.stores.errors import (
+    IllegalTransition,
+    KeyProblem,
+    StoreCorrupt,
+    StoreUnavailable,
+    StoreUnreachable,
+    UnknownLead,
+)
 from gateway.stores.keys import KeyRing
+from gateway.stores.operations import make_event
 from gateway.stores.records import RecordFilter
 from gateway.stores.spool import adopt, open_spool
 from gateway.stores.spool_keeper import SpoolSettings
@@ -79,6 +87,10 @@ class Pair:
     async def back(self):
         self.primary.come_back()
         await self.drained()
+
+    def loose(self, lead):
+        """What stood in the shared store's queue when it went away."""
+        return make_event(lead.id, "seen", {}, self.clock())
 
     def files(self):
         return sorted(path.name for path in self.spool_directory.glob("*.db"))
@@ -467,10 +479,80 @@ class TestBringingOver:
         await store.journal(new, b"y")
         assert await pair.primary.lead(new.id) is not None
         pair.primary.refuses = False
-        store._keeper._next["drain"] = 0
+        store._keeper._refused.clear()
         await pair.drained()
         assert await pair.primary.lead(lead.id) is not None
         assert store.trouble is None
+
+    async def test_a_spool_that_is_refused_does_not_keep_others(self, pair, keys, clock, make_lead, monkeypatch):
+        leads = [make_lead() for _ in range(3)]
+        for name, lead in zip(("a", "b", "c"), leads, strict=True):
+            left = open_spool(pair.spool_directory, name, keys, clock=clock)
+            await left.journal(lead, b"x")
+            await left.close()
+        absorb = pair.primary.absorb
+
+        async def refuse(batch):
+            if leads[0].id in [each.id for each in batch.leads]:
+                raise StoreCorrupt("postgresql://", "it is there with another content", "Run `leadgate verify`")
+            await absorb(batch)
+
+        monkeypatch.setattr(pair.primary, "absorb", refuse)
+        await pair.open()
+        await until(lambda: pair.files() == ["a.db", "host-1.db"])
+        assert "another content" in pair.store.trouble
+        assert (await pair.primary.conservation()).by_state["held"] == 2
+
+    async def test_files_that_are_no_spools_do_not_keep_others(self, pair, keys, clock, make_lead):
+        """One whose maker was killed before it had its tables, a copy, something else."""
+        left = open_spool(pair.spool_directory, "z", keys, clock=clock)
+        await left.journal(make_lead(), b"x")
+        await left.close()
+        (pair.spool_directory / "host-1.db").touch()
+        (pair.spool_directory / "empty.db").touch()
+        (pair.spool_directory / "A Copy of it.db").touch()
+        (pair.spool_directory / "damaged.db").write_bytes(b"x" * 5000)
+        await pair.open()
+        await until(lambda: pair.files() == ["damaged.db", "host-1.db"])
+        assert (await pair.primary.conservation()).by_state["held"] == 1
+
+    async def test_an_error_of_our_own_does_not_end_it(self, pair, store, make_lead, monkeypatch):
+        pair.primary.away = True
+        lead = make_lead()
+        await store.journal(lead, b"x")
+        await store.settle(lead.id, LeadState.HELD, "held", {})
+        content, errors = store._spool.content, iter([KeyError("x"), ValueError("y")])
+
+        async def fails():
+            if (error := next(errors, None)) is not None:
+                raise error
+            return await content()
+
+        monkeypatch.setattr(store._spool, "content", fails)
+        await pair.back()
+        assert (await pair.primary.lead(lead.id)).state is LeadState.HELD
+
+    async def test_what_was_taken_and_not_kept_yet_is_kept_at_the_end(self, pair, store, make_lead, monkeypatch):
+        """The spool's commit was broken off, and the shared store is back before the end."""
+        lead = make_lead()
+        await store.journal(lead, b"x")
+        pair.primary.away = True
+        store.settle_soon(lead.id, LeadState.DELIVERED, "delivered", {})
+        keep, hangs = store._spool.keep, asyncio.Event()
+
+        async def hang(items):
+            hangs.set()
+            await asyncio.sleep(60)
+
+        pair.primary._wait_or_give(pair.loose(lead))
+        monkeypatch.setattr(store._spool, "keep", hang)
+        await asyncio.wait_for(hangs.wait(), 10)
+        monkeypatch.setattr(store._spool, "keep", keep)
+        pair.primary.away = False
+        await store.close()
+        await pair.reopen()
+        await pair.drained()
+        assert "seen" in await names(pair.primary, lead.id)
 
     async def test_the_chain_goes_on_after_it_was_brought_over(self, pair, store, make_entry):
         for count in (2, 3, 1):
@@ -634,6 +716,7 @@ from test_spooled import Pair, until
 from gateway.model import LeadState, now_us
 from gateway.stores.carrying import Limits
 from gateway.stores.keys import KeyRing
+from gateway.stores.operations import make_event
 from gateway.stores.spool import Spool
 
 directory, step, call = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
