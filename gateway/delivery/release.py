@@ -12,7 +12,7 @@ from gateway.intake.client_ip import parse_address
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
-from gateway.stores.errors import StoreError, StoreUnavailable
+from gateway.stores.errors import StoreError
 from gateway.stores.leads import LeadBody, ReleaseJob
 from gateway.stores.records import Store
 from gateway.upstream.client import Answer, Upstream
@@ -66,7 +66,13 @@ class Releases:
             await self.send(job)
 
     async def send(self, job: ReleaseJob) -> None:
-        body = await self._store.lead_body(job.lead_id)
+        try:
+            body = await self._store.lead_body(job.lead_id)
+            content = b"" if body is None else await body.read()
+            headers = () if body is None else await self._headers_of(job.lead_id, content)
+        except StoreError as error:  # it went away since the job was taken
+            await self._close(job, False, None, f"not sent: {error}", self._again(job))
+            return
         if body is None:
             await self._close(job, False, None, "the lead was erased")
             return
@@ -76,13 +82,9 @@ class Releases:
             await self._close(job, False, None, f"no site is called {site} any more")
             return
         try:
-            content = await body.read()
-            headers = await self._headers_of(job.lead_id, content)
             status, location, text = await deliver(body, content, upstream, headers)
         except UpstreamError as error:
-            retry = None
-            if not error.sent and job.attempt < MAX_ATTEMPTS:
-                retry = now_us() + RETRY_S * job.attempt * 1_000_000
+            retry = None if error.sent else self._again(job)
             await self._close(job, False, None, f"delivery unknown: {error}" if error.sent else str(error), retry)
             return
         success = Success.model_validate_json(body.lead.success)
@@ -95,15 +97,19 @@ class Releases:
                 job, False, status, f"the origin answered {status}{where}, which does not match the form's success"
             )
 
+    def _again(self, job: ReleaseJob) -> int | None:
+        """When a lead that was not sent is tried again, in UTC microseconds; None: not by itself."""
+        return now_us() + RETRY_S * job.attempt * 1_000_000 if job.attempt < MAX_ATTEMPTS else None
+
     async def _close(
         self, job: ReleaseJob, delivered: bool, status: int | None, detail: str, retry_at: int | None = None
     ) -> None:
         try:
             await self._store.release_result(job, delivered, status, detail, retry_at)
-        except StoreUnavailable as error:
+        except StoreError as error:
             log.error(
                 "store failed",
-                reason=error.reason,
+                reason=str(error),
                 remedy="the lead stays held as delivery unknown; look whether the origin has it",
             )
             return
