@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from gateway.stores.tls import trusting
+
 
 class PostgresSettings(msgspec.Struct, frozen=True):
     """Bounds of the store, each with its reason. Raises ValueError where the parts do not fit together.
@@ -70,8 +72,4 @@ class PostgresSettings(msgspec.Struct, frozen=True):
         """False: none. Raises OSError or ssl.SSLError where the file of the authority cannot be used."""
         if self.tls == "off":
             return False
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.tls == "require":
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return trusting(self.ca_file, checked=self.tls == "verify")

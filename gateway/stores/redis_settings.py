@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from gateway.stores.tls import trusting
+
 Address = tuple[str, int]
 
 PREFIX = "lg1:"
@@ -63,4 +65,4 @@ class RedisSettings(msgspec.Struct, frozen=True):
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Raises OSError or ssl.SSLError where the file of the authority cannot be used."""
-        return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        return trusting(self.ca_file) if self.tls else None

@@ -95,8 +95,7 @@ class SqliteStore:
             raise StoreMissing(
                 path, "there is no store yet", "Start the gateway once, or check `store:` in the configuration"
             )
-        if lock_fd is None and writer != OPERATOR:
-            lock_fd = lock(path)
+        lock_fd = lock(path) if lock_fd is None and writer != OPERATOR else lock_fd
         try:
             synchronous = "FULL" if settings.durable else "NORMAL"
             connection = connect(
