@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from aiohttp import web
@@ -32,6 +32,7 @@ from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
+from gateway.lasting import lasting
 from gateway.log import log, lost, seldom
 from gateway.metrics import Metrics, Snapshot, together
 from gateway.model import Mode
@@ -146,12 +147,16 @@ class Gateway:
             self.listener.join(worker.public, worker.share)
         await self._start_admin()
         self._tasks += [
-            asyncio.create_task(self.reloader.run(watch=worker is None)),
-            asyncio.create_task(self.releases.run()),
-            asyncio.create_task(self.watch.run()),
+            asyncio.create_task(lasting(name, work, self.metrics))
+            for name, work in (
+                ("reloads", lambda: self.reloader.run(watch=worker is None)),
+                ("releases", self.releases.run),
+                ("watch", self.watch.run),
+            )
         ]
         if worker is not None:
-            self._tasks.append(asyncio.create_task(worker.keep_published(self._snapshot)))
+            publish = partial(worker.keep_published, self._snapshot)
+            self._tasks.append(asyncio.create_task(lasting("worker metrics", publish, self.metrics)))
             worker.line.say(READY)
             return
         log.info(
