@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from gateway.console.problems import FieldError, Problem
@@ -44,8 +52,8 @@ class Question(BaseModel):
     kind: Literal["landing", "submission"] | None = None
     method: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")] | None = None
     url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)] | None = None
-    headers: Annotated[tuple[_Header, ...], Field(max_length=MAX_HEADERS)] | None = None
-    fields: dict[str, Any] | tuple[tuple[str, str], ...] | None = None
+    headers: Annotated[tuple[_Header, ...], Field(max_length=MAX_HEADERS, fail_fast=True)] | None = None
+    fields: dict[str, Any] | Annotated[tuple[tuple[str, str], ...], Field(fail_fast=True)] | None = None
     session: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY)] | None = None
     dry_run: StrictBool = False
@@ -75,6 +83,8 @@ class Question(BaseModel):
 
 
 KEYS = tuple(Question.model_fields)
+MAX_KEYS = 50
+"""More are not looked at one by one."""
 
 
 def parse(raw: bytes) -> Any:
@@ -104,7 +114,9 @@ def batch_of(body: Mapping[str, Any]) -> list[Any] | None:
 
 
 def question(value: Any) -> Question:
-    """One question, checked. Raises Problem, which names every field that is wrong."""
+    """One question, checked. Raises Problem, which names every field that is wrong, and of a list the first mistake."""
+    if isinstance(value, dict) and len(value) > MAX_KEYS:
+        raise _bad([("", f"a question has {len(value)} keys. It takes {', '.join(KEYS)}.")])
     try:
         return Question.model_validate(value)
     except ValidationError as error:

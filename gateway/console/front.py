@@ -27,7 +27,9 @@ def put_before(server: web.Server, running: Running, token: str | None) -> None:
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         answer = await answered(request)
-        answer.headers["Server"] = "leadgate"  # proxies show a declined visitor what we answer: no names and versions of libraries
+        answer.headers["Server"] = (
+            "leadgate"  # proxies show a declined visitor what we answer: no names and versions of libraries
+        )
         return answer
 
     async def answered(request: web.BaseRequest) -> web.StreamResponse:

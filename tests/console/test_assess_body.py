@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from gateway.console import assess_body
 from gateway.console.assess_body import MAX_ITEMS, batch_of, parse, question
 from gateway.console.problems import Problem
 
@@ -53,6 +54,20 @@ def test_what_is_wrong_is_named(wrong: dict[str, object], field: str, says: str)
     (found,) = problem(body)
     assert found[0] == field
     assert says in found[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"headers": [["a"]] * 5000}, {"fields": [["a", 1]] * 5000}, {f"k{n}": 1 for n in range(5000)}]
+)
+def test_not_every_one_of_a_thousand_mistakes_is_looked_at(
+    wrong: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte of them kept the other visitors of the process waiting for half a second."""
+    seen: list[int] = []
+    told = assess_body._told
+    monkeypatch.setattr(assess_body, "_told", lambda errors: (seen.append(len(errors)), told(errors))[1])
+    assert problem({"ip": "203.0.113.5"} | wrong)
+    assert sum(seen) < 20
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
