@@ -23,7 +23,8 @@ from detectors.observation import (
     Velocity,
 )
 from gateway.facts.arrival import Arrival
-from gateway.facts.collect import Collector, browser_of, places
+from gateway.facts.collect import Collector
+from gateway.facts.plan import browser_of, places
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 from gateway.model import new_id
