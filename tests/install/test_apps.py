@@ -59,6 +59,14 @@ def test_python_asks_about_a_form(gateway: Gateway, origin: Origin) -> None:
     } == set()
 
 
+def test_python_hands_over_the_path_as_it_was_sent(gateway: Gateway, origin: Origin) -> None:
+    snippet = python(gateway, origin)
+    made = environ(new_address()) | {"SCRIPT_NAME": "/shop", "PATH_INFO": "/two words/\xc3\xa9", "QUERY_STRING": "a=b"}
+    question = snippet["of_wsgi"](made, person(), "quote", "python-2")
+    assert question["url"] == "/shop/two%20words/%C3%A9?a=b"
+    assert snippet["assess"](TOKEN, question, 10) is not None
+
+
 def test_python_goes_on_without_an_answer(gateway: Gateway, origin: Origin, capsys: pytest.CaptureFixture[str]) -> None:
     snippet = python(gateway, origin)
     assert snippet["assess"]("wrong", {"ip": "203.0.113.5"}, 10) is None
