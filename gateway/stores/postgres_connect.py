@@ -52,6 +52,16 @@ async def connect(settings: PostgresSettings) -> Connection:
         raise unopenable(settings, error) from None  # the cause's frames hold the password
 
 
+async def roll_back(connection: Connection, error: BaseException) -> None:
+    """After an error within a transaction. What was broken off by a deadline is not waited for once more: the connection is closed then. Raises
+    FAILURES.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        connection.terminate()
+    elif not connection.is_closed():
+        await connection.execute("ROLLBACK")
+
+
 class Readers:
     """A few connections for reading; each look-up is a transaction that sees one state of the store."""
 
@@ -93,10 +103,14 @@ class Readers:
         try:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
-                return await function(connection, *args, **kwargs)
-            finally:
-                await connection.execute("COMMIT")
-                whole = True
+                found = await function(connection, *args, **kwargs)
+            except BaseException as error:
+                await roll_back(connection, error)
+                whole = not connection.is_closed()
+                raise
+            await connection.execute("COMMIT")
+            whole = True
+            return found
         finally:
             if whole and not self._closed:
                 self._idle.append(connection)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from gateway.stores.postgres_connect import Connection
+from gateway.stores.postgres_connect import Connection, roll_back
 from gateway.stores.postgres_errors import FAILURES, state_of
 
 BY_ID = ("entries", "events", "personal_network", "personal_browser", "personal_person")
@@ -113,7 +113,6 @@ async def _make(connection: Connection, day: int) -> None:
             if not await connection.fetchval(there):
                 await connection.execute(_statements(day))
         await connection.execute("COMMIT")
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
+    except BaseException as error:
+        await roll_back(connection, error)
         raise

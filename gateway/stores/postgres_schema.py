@@ -18,7 +18,7 @@ import asyncpg
 
 from gateway.stores.errors import StoreCorrupt, StoreTooNew, StoreTooOld
 from gateway.stores.migrations import Migration, Standing, standing
-from gateway.stores.postgres_connect import Connection, connect
+from gateway.stores.postgres_connect import Connection, connect, roll_back
 from gateway.stores.postgres_errors import FAILURES, state_of, unopenable
 from gateway.stores.postgres_partitions import edges
 from gateway.stores.postgres_settings import PostgresSettings
@@ -101,10 +101,12 @@ async def standing_of(settings: PostgresSettings, connection: Connection) -> Sta
         row = None
         if await connection.fetchval("SELECT to_regclass('schema_version') IS NOT NULL"):
             row = await connection.fetchrow("SELECT version, oldest FROM schema_version ORDER BY version DESC LIMIT 1")
-    except asyncpg.UndefinedColumnError as error:
-        raise _foreign(settings, "schema_version") from error
-    finally:
-        await connection.execute("ROLLBACK")
+        await connection.execute("COMMIT")
+    except BaseException as error:
+        await roll_back(connection, error)
+        if isinstance(error, asyncpg.UndefinedColumnError):
+            raise _foreign(settings, "schema_version") from error
+        raise
     if row is None:
         return standing(MIGRATIONS, 0)
     if row["version"] > VERSION and row["oldest"] > VERSION:
@@ -205,9 +207,8 @@ async def _made(settings: PostgresSettings, connection: Connection, step: Migrat
             step.oldest,
         )
         await connection.execute("COMMIT")
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
+    except BaseException as error:
+        await roll_back(connection, error)
         raise
     return True
 

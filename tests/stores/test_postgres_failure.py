@@ -6,11 +6,13 @@ import asyncio
 import os
 import time
 
+import asyncpg
 import msgspec
 import pytest
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
+from gateway.stores import postgres_partitions
 from gateway.stores.errors import StoreUnavailable
 from gateway.stores.postgres import PostgresStore
 from geoip.network import Network
@@ -408,3 +410,63 @@ async def test_nothing_that_a_commit_raises_ends_the_writer(store, make_entry, m
     await store.flush()
     assert await store.known([entry.id for entry in entries]) == {entry.id for entry in entries}
     assert (store.stats().dropped, store.healthy) == (0, True)
+
+
+@pytest.mark.parametrize("at", ["the first", "in between"])
+async def test_reading_ends_in_time_though_the_server_does_not_answer(place, server, keys, at):
+    """Also what is said to it after the time is over waits for nothing."""
+    store = await PostgresStore.open(msgspec.structs.replace(place, read_s=0.5, connect_s=0.5), keys)
+
+    async def read(connection):
+        server.pause()
+        await connection.fetch("SELECT 1")
+
+    try:
+        await store.conservation()
+        if at == "the first":
+            server.pause()
+        for _ in range(place.readers + 1):  # each gives its place back
+            with pytest.raises(StoreUnavailable):
+                await asyncio.wait_for(store._readers.run(read), 5)
+    finally:
+        server.resume()
+        await store.close()
+
+
+async def test_making_partitions_ends_in_time_though_the_server_does_not_answer(
+    place, server, keys, make_entry, monkeypatch
+):
+    store = await PostgresStore.open(msgspec.structs.replace(place, read_s=0.5, connect_s=0.5), keys)
+
+    def statements(day):
+        server.pause()
+        return made(day)
+
+    made = postgres_partitions._statements
+    monkeypatch.setattr(postgres_partitions, "_statements", statements)
+    try:
+        store.record(make_entry(at=1_500_000_000_000_000))
+        async with asyncio.timeout(8):
+            while store.healthy:
+                await asyncio.sleep(0.05)
+    finally:
+        server.resume()
+        await store.close()
+
+
+@pytest.mark.parametrize("moment", ["schema_version", "CREATE"])
+async def test_opening_can_be_given_up_though_the_server_does_not_answer(place, server, keys, moment, monkeypatch):
+    execute = asyncpg.Connection.execute
+
+    async def pausing(self, query, *args, **kwargs):
+        if moment in query:
+            server.pause()
+        return await execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", pausing)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await PostgresStore.open(place, keys)
+    assert time.monotonic() - began < 10
+    server.resume()
