@@ -11,6 +11,8 @@ from typing import Any
 from redis import asyncio as client
 from redis.exceptions import RedisError
 
+from gateway.stores.redis_errors import Failure
+from gateway.stores.redis_sentinel import Sentinels
 from gateway.stores.redis_settings import RedisSettings
 from gateway.stores.redis_state import RedisState
 
@@ -68,7 +70,13 @@ async def advice(settings: RedisSettings) -> list[str]:
 
 @asynccontextmanager
 async def _server(settings: RedisSettings) -> AsyncIterator[client.Redis]:
-    """The server, the master that the sentinels name, or one node of the cluster. Raises RedisError, OSError."""
+    """The server, the master that the sentinels name to a gateway, or one node of the cluster. Raises RedisError, OSError."""
+    host, port = settings.nodes[0]
+    if settings.mode == "sentinel":
+        master = await Sentinels(settings, lambda: None).master()
+        if isinstance(master, Failure):
+            raise ConnectionError(master.reason)
+        host, port = master
     options: dict[str, Any] = {
         "username": settings.username,
         "password": settings.password,
@@ -77,13 +85,7 @@ async def _server(settings: RedisSettings) -> AsyncIterator[client.Redis]:
     }
     if settings.tls:
         options |= {"ssl": True, "ssl_ca_certs": settings.ca_file, "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    if settings.mode == "sentinel":
-        asked = {"username": settings.sentinel_username, "password": settings.sentinel_password}
-        sentinel = client.Sentinel(list(settings.nodes), sentinel_kwargs=asked, db=settings.db, **options)  # type: ignore[no-untyped-call]
-        server = sentinel.master_for(settings.master)
-    else:
-        host, port = settings.nodes[0]
-        server = client.Redis(host=host, port=port, db=settings.db, **options)
+    server = client.Redis(host=host, port=port, db=settings.db, **options)
     try:
         yield server
     finally:

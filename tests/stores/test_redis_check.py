@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from servers import Redis, RedisCluster, Sentinels, free_port
 
@@ -50,6 +52,24 @@ async def test_sentinels_lead_to_the_master() -> None:
         settings = RedisSettings(mode="sentinel", nodes=tuple(sentinels.addresses), master="mymaster")
         assert await redis_check.unusable(settings) is None
         assert isinstance(await redis_check.advice(settings), list)
+
+
+async def test_sentinels_are_asked_over_tls_too() -> None:
+    """Else their password would go over the wire for everybody to read."""
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1000))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    nodes = (("127.0.0.1", server.sockets[0].getsockname()[1]),)
+    secret = {"password": "hidden-1", "sentinel_password": "hidden-2"}
+    settings = RedisSettings(mode="sentinel", nodes=nodes, master="mymaster", tls=True, **secret)  # type: ignore[arg-type]
+    async with server:
+        assert await redis_check.advice(settings) == []
+    assert heard
+    assert all(said[:1] == b"\x16" and b"hidden" not in said for said in heard)  # a TLS handshake
 
 
 async def test_a_cluster_is_asked_as_a_cluster(redis_cluster: RedisCluster) -> None:
