@@ -28,6 +28,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn
 
+import msgspec
+
 from gateway.intake.sharing import Seats
 from gateway.log import log
 from gateway.workers.processes import Patience, Plan, Process, Slot, WorkersFailed, how
@@ -271,7 +273,7 @@ class Supervisor:
         process.line.sock.close()
         self.seats.leave(process.worker.seat)
         slot = next((slot for slot in self.slots if slot.process is process), None)
-        with suppress(OSError):
+        with suppress(OSError, msgspec.DecodeError):  # what it counted is lost, and nothing else
             self.directory.fold(process.worker.name)
         if process.ready and not self.stopping:
             self._count("leadgate_worker_restarts", "rolled" if slot is None else "ended")

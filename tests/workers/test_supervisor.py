@@ -294,6 +294,14 @@ def test_what_was_counted_by_workers_that_left_is_kept(start: Start) -> None:
     assert toys.counted("leadgate_requests", "toy", "other") == asked
 
 
+def test_a_damaged_file_of_counts_does_not_end_the_parent(start: Start) -> None:
+    toys = start(before=("stuck second",), hung=1.5).serving(2)
+    (directory,) = toys.directory.glob("leadgate-*")
+    (directory / "1").write_bytes(b"{")  # its worker stands still and does not write it again
+    toys.serving(3)
+    assert toys.counted("leadgate_worker_restarts", "ended") >= 1
+
+
 def test_where_no_process_can_be_started_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here the process of the tests is the parent, and nothing is forked."""
 
