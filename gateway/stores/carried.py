@@ -93,9 +93,9 @@ class Absorbs(Protocol):
     """A store that can take in what another one wrote."""
 
     async def absorb(self, batch: Batch) -> None:
-        """Take in a batch, in one transaction; what is there already (by id) is left as it is, but for the state of a lead that is `pending` or
-        `held` here and further there. Counts leads that are new as received. Raises StoreUnavailable, StoreCorrupt where an id is there with
-        another hash."""
+        """Take in a batch, in one transaction; what is there already (by id) is left as it is, but for the state of a lead that was changed there
+        later, or is only guessed here ("delivery unknown"). Counts leads that are new as received. Raises StoreUnavailable, StoreCorrupt where
+        an id is there with another hash."""
 
 
 Loose = Entry | EventEntry | Settle | Unjournaled

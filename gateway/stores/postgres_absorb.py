@@ -11,6 +11,7 @@ import msgspec
 from gateway.model import LeadState
 from gateway.stores.carried import Batch, CarriedEntry, CarriedJob, CarriedLead, Loose
 from gateway.stores.errors import StoreCorrupt, StoreError
+from gateway.stores.leads import TRANSITIONS
 from gateway.stores.operations import TOKEN_BYTES, Settle, Unjournaled
 from gateway.stores.postgres_commit import FIRST_HASH, Head, MissingDays, Transaction
 from gateway.stores.postgres_copy import (
@@ -27,9 +28,8 @@ from gateway.stores.postgres_copy import (
     row,
     text,
 )
+from gateway.stores.postgres_outbox import UNKNOWN
 from gateway.stores.postgres_partitions import day_of, day_of_id
-
-_RANK = {LeadState.PENDING: 0, LeadState.HELD: 1}
 
 
 class Absorb(msgspec.Struct, frozen=True):
@@ -158,14 +158,31 @@ async def _leads(transaction: Transaction, leads: tuple[CarriedLead, ...]) -> No
     ]
     await transaction.copy("lead_chunks", pieces)
     transaction.received += len(fresh)
-    for lead in leads:
-        there = states.get(lead.id)
-        if there in _RANK and _RANK[there] < _RANK.get(LeadState(lead.state), 2):
-            states[lead.id] = LeadState(lead.state)
+    new = {lead.id for lead in fresh}
+    known = [lead for lead in leads if lead.id not in new]
+    if not known:
+        return
+    rows = await connection.fetch(
+        "SELECT id, state_at, note FROM leads WHERE id = ANY($1::text[]::uuid[])", [lead.id for lead in known]
+    )
+    since = {str(found["id"]): (found["state_at"], found["note"]) for found in rows}
+    for lead in known:
+        if _goes_on(lead, states[lead.id], *since[lead.id]):
+            states[lead.id], since[lead.id] = LeadState(lead.state), (lead.state_at, lead.note)
             await connection.execute(
                 "UPDATE leads SET state = $2, state_at = $3, note = $4 WHERE id = $1",
                 *(lead.id, lead.state, lead.state_at, free_text(lead.note)),
             )
+
+
+def _goes_on(lead: CarriedLead, state: LeadState, state_at: int, note: str) -> bool:
+    """Is the lead further where it comes from? "Delivery unknown" is a guess, which what is known replaces whenever it was known; else the later word
+    counts, where the change is legal."""
+    wanted = LeadState(lead.state)
+    if wanted is not state and wanted not in TRANSITIONS[state]:
+        return False
+    guessed = state is LeadState.PENDING or (state is LeadState.HELD and note == UNKNOWN)
+    return lead.state_at > state_at or (guessed and wanted is not state)
 
 
 def _lead_row(lead: CarriedLead, writer: int) -> bytes:

@@ -111,6 +111,23 @@ async def test_a_lead_goes_forward_and_never_back(store, other, make_lead, make_
     assert [states[lead.id] for lead in leads] == wanted
 
 
+async def test_what_a_person_decided_meanwhile_is_taken_over(store, other, make_lead, make_entry, clock):
+    """A lead that was carried, and changed where it came from before it was forgotten there; an older state never comes back."""
+    lead = make_lead()
+    await other.journal(lead, b"x")
+    await other.settle(lead.id, LeadState.REJECTED, "declined", {})
+    before = batch_of(other)
+    await store.absorb(before)
+    clock.now += 1
+    await other.settle(lead.id, HELD, "reviewed", {}, "a second look")
+    after = batch_of(other)
+    await store.absorb(after)
+    await store.absorb(before)
+    found = await store.lead(lead.id)
+    assert (found.state, found.note) == (HELD, "a second look")
+    assert (await store.conservation()).holds
+
+
 async def test_what_contradicts_is_refused_and_nothing_of_it_stays(store, other, make_lead, make_entry):
     await filled(other, make_lead, make_entry)
     batch = batch_of(other)
