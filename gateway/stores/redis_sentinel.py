@@ -8,7 +8,7 @@ from collections.abc import Callable
 import hiredis
 
 from gateway.stores.redis_connection import Connection, Reply, open_connection, refusal
-from gateway.stores.redis_errors import Failure, away
+from gateway.stores.redis_errors import Failure, away, unexpected
 from gateway.stores.redis_settings import Address, RedisSettings
 from gateway.stores.redis_wire import packed
 
@@ -20,10 +20,15 @@ AGAIN_S = 1.0
 
 
 class Sentinels:
-    """on_switch is called when the master is not (or may not be) the one last answered by `master`."""
+    """on_switch is called when the master is not (or may not be) the one last answered by `master`; on_error with what should never happen."""
 
-    def __init__(self, settings: RedisSettings, on_switch: Callable[[], None]) -> None:
-        self._settings, self._on_switch = settings, on_switch
+    def __init__(
+        self,
+        settings: RedisSettings,
+        on_switch: Callable[[], None],
+        on_error: Callable[[Failure], None] = lambda failure: None,
+    ) -> None:
+        self._settings, self._on_switch, self._on_error = settings, on_switch, on_error
         self._order = list(settings.nodes)
         self._log_in = settings.sentinel_username, settings.sentinel_password
         self._task: asyncio.Task[None] | None = None
@@ -86,13 +91,19 @@ class Sentinels:
     async def _listen(self) -> None:
         while True:
             for address in list(self._order):
-                connection = await self._open(address)
-                if isinstance(connection, Connection):
-                    try:
-                        await self._hear(connection)
-                    finally:
-                        connection.drop(away("closed"))
+                try:
+                    await self._listen_to(address)
+                except Exception as error:  # noqa: BLE001 - without this task no switch is heard of until a restart; counted by whoever is told
+                    self._on_error(unexpected(error))
             await asyncio.sleep(AGAIN_S)
+
+    async def _listen_to(self, address: Address) -> None:
+        connection = await self._open(address)
+        if isinstance(connection, Connection):
+            try:
+                await self._hear(connection)
+            finally:
+                connection.drop(away("closed"))
 
     async def _hear(self, connection: Connection) -> None:
         """Until the connection is lost or its sentinel differs from what it said."""

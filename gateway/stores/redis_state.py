@@ -74,7 +74,7 @@ class RedisState:
             return
         where = self._only
         if settings.mode == "sentinel":
-            self._sentinels = Sentinels(settings, self._switched)
+            self._sentinels = Sentinels(settings, self._switched, self._count)
             self._sentinels.start()
             where = self._sentinels.master
         self._link = Link(settings, wire.probe(0, wire.epoch), where, self.tally, lambda _: self._epochs.changed((0,)))
@@ -91,6 +91,9 @@ class RedisState:
 
     async def _only(self) -> Address | Failure:
         return self._settings.nodes[0]
+
+    def _count(self, failure: Failure) -> None:
+        self.tally.failures[failure.kind] += 1
 
     def _switched(self) -> None:
         if self._link is not None:

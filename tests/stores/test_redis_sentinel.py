@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hot_states import followed, now_us, opened, refused, until
 from servers import Sentinels
 
+from gateway.stores import redis_sentinel
 from gateway.stores.hot import Hit, Seal
+from gateway.stores.redis_settings import RedisSettings
 
 OPS = [Hit(b"a" * 24, b"8 bytes!"), Seal(b"C" * 24, b"first", 86_400)]
 
@@ -83,3 +87,32 @@ async def test_sentinels_that_want_the_servers_password():
         sentinels.sentinels[0].call("ACL", "SETUSER", "default", "resetpass", ">secretword")
         async with opened(sentinels, password="secretword") as state:
             await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
+
+
+async def test_whatever_a_sentinel_says_does_not_end_the_listening(monkeypatch):
+    """It names a master whose port is no number: told each time, and heard again."""
+    monkeypatch.setattr(redis_sentinel, "CHECK_S", 0.01)
+    monkeypatch.setattr(redis_sentinel, "AGAIN_S", 0.01)
+    heard, told = [], []
+
+    async def answer(reader, writer):
+        heard.append(1)
+        while said := await reader.read(1000):
+            asked = b"GET-MASTER" in said
+            writer.write(b"*2\r\n$1\r\na\r\n$1\r\nx\r\n" if asked else b"*3\r\n$1\r\ns\r\n$1\r\nc\r\n:1\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    nodes = (server.sockets[0].getsockname()[:2],)
+    sentinels = redis_sentinel.Sentinels(
+        RedisSettings(mode="sentinel", nodes=nodes, master="mymaster"), lambda: None, told.append
+    )
+    sentinels.start()
+    try:
+        async with asyncio.timeout(10):
+            while len(told) < 3:
+                await asyncio.sleep(0.01)
+    finally:
+        await sentinels.close()
+        server.close()
+    assert {failure.kind for failure in told} == {"internal"}
