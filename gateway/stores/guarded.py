@@ -220,8 +220,8 @@ class GuardedState:
         self.opened += 1
         soon = self._since - self._back_at < self._breaker.settled_s
         self._pause = min(self._pause * 2, self._breaker.last_s) if soon else self._breaker.first_s
-        self._on_event("hot state lost", reason=reason, remedy=self.trouble)
         self._probing = asyncio.create_task(self._find_again(), name="hot state probe")
+        self._on_event("hot state lost", reason=reason, remedy=self.trouble)
 
     async def _find_again(self) -> None:
         while True:
