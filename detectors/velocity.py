@@ -91,12 +91,14 @@ class VelocityLimits:
     """The table of data/velocity_limits.yaml, ready to look up.
 
     counters    kind of observation → dimension → one Counter for each of WINDOWS, None where that window has no limit
+    quiet       the same → events that no window of the dimension minds
     shared      kind of network → factor on the limits of shared counters; 0: not judged
     words       kind of network → pattern over an organisation's name
     content_hash  SHA-256 (hexadecimal) of all of it
     """
 
     counters: Mapping[str, Mapping[str, Sequence[Counter | None]]]
+    quiet: Mapping[str, Mapping[str, int]]
     shared: Mapping[str, int]
     words: Mapping[str, re.Pattern[str]]
     content_hash: str
@@ -128,6 +130,7 @@ class VelocityLimits:
                 )
         return cls(
             counters=counters,
+            quiet={kind: {name: _least(row) for name, row in rows.items()} for kind, rows in counters.items()},
             shared=table["shared"],
             words={kind: _pattern(tuple(words)) for kind, words in table["organisation_words"].items()},
             content_hash=hashlib.sha256(repr(table).encode()).hexdigest(),
@@ -153,16 +156,21 @@ class VelocityLimits:
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(obs.velocity, Velocity):
         return
-    counters = ref.limits.counters[obs.kind.value]
+    kind, limits = obs.kind, ref.limits
+    quiet = limits.quiet[kind]
     busy = []
     for dimension, row in obs.velocity.counts.items():
-        for counter, counted in zip(counters.get(dimension, ()), row, strict=False):
-            if (
-                counter is not None and counted.count > counter.limit.base
-            ):  # nobody is allowed less: most visitors end here
+        least = quiet.get(dimension)
+        if least is None:
+            continue
+        a, b, c, d = row
+        if a.count <= least and b.count <= least and c.count <= least and d.count <= least:
+            continue  # most visitors end here
+        for counter, counted in zip(limits.counters[kind][dimension], row, strict=True):
+            if counter is not None and counted.count > counter.limit.base:  # nobody is allowed less
                 busy.append((counter, counted))
     if busy:
-        yield from _judge(busy, obs.kind.value, ref.limits, obs.network)
+        yield from _judge(busy, kind.value, limits, obs.network)
 
 
 def _judge(
@@ -186,6 +194,10 @@ def _judge(
             evidence=(str(counted.count), _WORDS.get(counter.window, f"{counter.window} seconds"), distinct),
             strength=round(strength, 3),
         )
+
+
+def _least(row: Sequence[Counter | None]) -> int:
+    return min(counter.limit.base for counter in row if counter is not None)
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.observation import WINDOWS, Client, Count, Kind, Observation, Page, Request, Unavailable, Velocity
 from detectors.reference import Reference
@@ -170,6 +174,32 @@ def test_silent_without_counters(ref: Reference) -> None:
     assert found(ref, Unavailable("redis: timeout")) == []
     assert found(ref, {}) == []
     assert found(ref, {"unknown/60": (900, 1)}) == []
+
+
+SHIPPED = Reference.builtin()
+LOOKED_THROUGH = replace(  # no counter is passed over as quiet
+    SHIPPED,
+    limits=replace(
+        SHIPPED.limits,
+        quiet={kind: dict.fromkeys(rows, -1) for kind, rows in SHIPPED.limits.counters.items()},
+    ),
+)
+DIMENSIONS = sorted({"unknown", *SHIPPED.limits.counters["landing"], *SHIPPED.limits.counters["submission"]})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f"{dimension}/{window}" for dimension in DIMENSIONS for window in WINDOWS]),
+        st.tuples(st.integers(0, 60) | st.integers(0, 20_000), st.integers(0, DISTINCT_CAP)),
+        max_size=8,
+    ),
+    st.sampled_from(Kind),
+    st.sampled_from([HOME, Network(labels=("hosting:Example",)), GONE]),
+)
+def test_counters_passed_over_would_have_said_nothing(
+    counts: dict[str, tuple[int, int]], kind: Kind, network: Network | Unavailable
+) -> None:
+    assert found(SHIPPED, counts, network, kind) == found(LOOKED_THROUGH, counts, network, kind)
 
 
 @pytest.mark.parametrize(
