@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway.log import seldom
-from gateway.stores.errors import StoreError, StoreLocked, StoreUnopenable
+from gateway.stores.errors import StoreError, StoreLocked, StoreUnavailable, StoreUnopenable
 from gateway.stores.keys import KeyRing
 from gateway.stores.spool import SUFFIX, Spool, adopt
 
@@ -45,9 +46,10 @@ class Adopted:
 
     async def remove_empty(self) -> None:
         for spool in tuple(self.spools):
-            if not await spool.content():
-                self.spools.remove(spool)
-                await spool.remove()
+            with contextlib.suppress(StoreUnavailable):  # told when it is emptied
+                if not await spool.content():
+                    self.spools.remove(spool)
+                    await spool.remove()
 
     async def close(self) -> None:
         for spool in self.spools:

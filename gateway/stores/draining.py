@@ -101,7 +101,7 @@ class Refused:
     def rests(self, path: Path) -> bool:
         return path in self._until and time.monotonic() < self._until[path][0]
 
-    def add(self, path: Path, error: StoreCorrupt) -> None:
+    def add(self, path: Path, error: StoreError) -> None:
         self._until[path] = (time.monotonic() + REST_S, str(error))
         remedy = "keep the spool and report it; new leads are stored all the same"
         seldom("store failed", f"drain {path.name}", reason=str(error), remedy=remedy)

@@ -157,7 +157,7 @@ class Keeper:
 
     def stats(self) -> StoreStats:
         mine = self.spool.stats()
-        theirs = StoreStats(0, 0, 0, 0, 0, 0, 0) if self._primary is None else self._primary.stats()
+        theirs = StoreStats(*[0] * 7) if self._primary is None else self._primary.stats()
         return StoreStats(
             self.lag(),
             theirs.committed + mine.committed,
@@ -194,9 +194,8 @@ class Keeper:
             except (StoreError, TimeoutError):
                 self._in_hand += primary.hand_over()
             await primary.close()
-        if self._in_hand:  # of now, or of a step that was broken off
-            with contextlib.suppress(StoreUnavailable):
-                await self._keep_in_hand()
+        with contextlib.suppress(StoreUnavailable):  # of now, or of a step that was broken off
+            await self._keep_in_hand()
         await self._adopted.close()
         try:
             await self.spool.flush()
@@ -238,8 +237,7 @@ class Keeper:
             await self._while_away()
             return _ROUND_S
         self._came_back()
-        if self._in_hand:
-            await self._keep_in_hand()
+        await self._keep_in_hand()
         if self._due("adopt", self._settings.adopt_s):
             await self._adopted.look()
         return await self._drain(primary)
@@ -288,25 +286,26 @@ class Keeper:
     async def _hand_over(self, primary: Primary) -> None:
         """Raises StoreUnavailable; what was taken is tried again then."""
         self._in_hand += primary.hand_over()
-        if self._in_hand:
-            await self._keep_in_hand()
+        await self._keep_in_hand()
 
     async def _keep_in_hand(self) -> None:
+        if not self._in_hand:
+            return
         self.touch()
         await self.spool.keep(self._in_hand)
         self._in_hand = []
         self.touch()
 
     async def _look(self) -> None:
-        found = os.statvfs(self._directory)
-        self._room = found.f_bavail * found.f_frsize > self._settings.reserve
+        self._room = (found := os.statvfs(self._directory)).f_bavail * found.f_frsize > self._settings.reserve
         if self.used or self._adopted.spools:
             self._content = await self._waiting_now()
 
     async def _waiting_now(self) -> Content:
-        found = Content()
-        for spool in self.spools:
-            found += await spool.content()
+        found = await self.spool.content()
+        for spool in self._adopted.spools:
+            with contextlib.suppress(StoreUnavailable):  # told when it is emptied
+                found += await spool.content()
         return found
 
     # Bringing it over.
@@ -314,18 +313,21 @@ class Keeper:
     async def _drain(self, primary: Primary) -> float:
         if not (self.used or self._adopted.spools):
             return _ROUND_S
-        began = time.monotonic()
-        writes = self._writes
-        moved = None
+        began, writes, moved = time.monotonic(), self._writes, None
         for spool in self.spools:
             if self._refused.rests(spool.path):
                 continue
             try:
                 async with self.moving:
                     moved = await self._mover.step(spool, primary)
-            except StoreCorrupt as error:  # the others are emptied all the same
+            except StoreCorrupt as error:
                 self._refused.add(spool.path, error)
                 continue
+            except StoreUnavailable as error:
+                if spool is self.spool or not primary.healthy:
+                    raise
+                seldom("store failed", f"drain {spool.path.name}", reason=str(error), remedy="it is tried again")
+                continue  # its file cannot be read, or it takes too long: the others are emptied all the same
             self._refused.forget(spool.path)
             if moved is not None:
                 self._moved += moved

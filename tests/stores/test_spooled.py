@@ -30,7 +30,7 @@ from gateway.stores.errors import (
 from gateway.stores.keys import KeyRing
 from gateway.stores.operations import make_event
 from gateway.stores.records import RecordFilter
-from gateway.stores.spool import adopt, open_spool
+from gateway.stores.spool import Spool, adopt, open_spool
 from gateway.stores.spool_keeper import SpoolSettings
 from gateway.stores.spooled import SpooledStore
 
@@ -502,6 +502,23 @@ class TestBringingOver:
         await until(lambda: pair.files() == ["a.db", "host-1.db"])
         assert "another content" in pair.store.trouble
         assert (await pair.primary.conservation()).by_state["held"] == 2
+
+    async def test_a_spool_that_cannot_be_read_does_not_keep_others(self, pair, keys, clock, make_lead, monkeypatch):
+        for name in ("a", "b"):
+            left = open_spool(pair.spool_directory, name, keys, clock=clock)
+            await left.journal(make_lead(), b"x")
+            await left.close()
+        read = Spool._read
+
+        async def damaged(self, *args):
+            if self.path.stem == "a":
+                raise StoreUnavailable("the disk image is malformed")
+            return await read(self, *args)
+
+        monkeypatch.setattr(Spool, "_read", damaged)
+        await pair.open()
+        await until(lambda: pair.files() == ["a.db", "host-1.db"])
+        assert (await pair.primary.conservation()).by_state["held"] == 1
 
     async def test_files_that_are_no_spools_do_not_keep_others(self, pair, keys, clock, make_lead):
         """One whose maker was killed before it had its tables, a copy, something else."""
