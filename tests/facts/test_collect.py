@@ -24,15 +24,14 @@ from detectors.observation import (
 )
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
-from gateway.facts.plan import browser_of, places
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 from gateway.model import new_id
-from gateway.stores.guarded import GuardedState
 from gateway.stores.hot import Answers, HotState, Operation
-from gateway.stores.memory import MemoryState
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.hot.guarded import GuardedState
+from gateway.stores.hot.memory import MemoryState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 from geoip.network import Network
 
 START = 1_780_000_000_000_000
@@ -231,25 +230,6 @@ async def test_hot_state_never_holds_an_address_or_a_contact() -> None:
 
 async def _no_reverse(_: str) -> Unavailable:
     return Unavailable("not asked")
-
-
-@pytest.mark.parametrize(
-    ("address", "unit", "neighbourhood"),
-    [
-        ("203.0.113.77", "203.0.113.77", "203.0.113"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
-    ],
-)
-def test_what_counts_as_one_address(address: str, unit: str, neighbourhood: str) -> None:
-    assert places(address) == (unit, neighbourhood)
-
-
-def test_a_browser_is_known_by_agent_language_and_platform_not_by_header_order() -> None:
-    one = Request("GET", "/", (("User-Agent", "a"), ("Accept-Language", "de"), ("sec-ch-ua-platform", "Linux")))
-    other = Request(
-        "POST", "/x", (("sec-ch-ua-platform", "Linux"), ("accept-language", "de"), ("user-agent", "a"), ("Origin", "o"))
-    )
-    assert browser_of(one) == browser_of(other) != browser_of(Request("GET", "/", (("User-Agent", "a"),)))
 
 
 REASON = "redis: no answer within 10 ms; counted in this process only"
