@@ -41,9 +41,9 @@ from gateway.pipeline import Pipeline
 from gateway.reload import Reloader, tell_refused, warn
 from gateway.stores import keys as stored_keys
 from gateway.stores.hot import HotState
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 from gateway.stores.records import Store
-from gateway.stores.spooled import SpooledStore
+from gateway.stores.spool.store import SpooledStore
 from gateway.upstream.client import Upstream
 from gateway.visits.arrivals import Arrivals
 from gateway.watch import Watch

@@ -20,19 +20,19 @@ from gateway.stores.errors import (
     StoreUnopenable,
     StoreUnreachable,
 )
-from gateway.stores.guarded import GuardedState
+from gateway.stores.hot.guarded import GuardedState
+from gateway.stores.hot.memory import MemoryState
 from gateway.stores.keys import KeyRing
-from gateway.stores.memory import MemoryState
-from gateway.stores.postgres_settings import PostgresSettings
+from gateway.stores.postgres.settings import PostgresSettings
 from gateway.stores.records import Store
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
-from gateway.stores.spool_keeper import SpoolSettings
-from gateway.stores.spooled import SpooledStore
-from gateway.stores.sqlite import OPERATOR, SqliteSettings, SqliteStore
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
+from gateway.stores.spool.keeper import SpoolSettings
+from gateway.stores.spool.store import SpooledStore
+from gateway.stores.sqlite.store import OPERATOR, SqliteSettings, SqliteStore
 
 if TYPE_CHECKING:
-    from gateway.stores.postgres import PostgresStore
+    from gateway.stores.postgres.store import PostgresStore
 
 STANDING_IN_KEYS = 100_000
 """Counters and seals that a process keeps while Redis does not answer: about 25 MB, and an outage is short."""
@@ -45,7 +45,7 @@ Environ = Mapping[str, str]
 
 def _postgres() -> type[PostgresStore]:
     """Loaded where it is used: who runs on a file need not wait for its client."""
-    from gateway.stores.postgres import PostgresStore
+    from gateway.stores.postgres.store import PostgresStore
 
     return PostgresStore
 

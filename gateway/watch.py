@@ -13,7 +13,7 @@ from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreError
 from gateway.stores.records import Store
-from gateway.stores.spooled import SpooledStore
+from gateway.stores.spool.store import SpooledStore
 
 ROUND_S = 15
 """Seconds between two counts of what waits."""

@@ -11,11 +11,11 @@ from gateway import backends
 from gateway.config import Config, parse
 from gateway.metrics import Metrics
 from gateway.stores.errors import KeyProblem, StoreMissing, StoreUnopenable
-from gateway.stores.guarded import GuardedState
 from gateway.stores.hot import Seal
-from gateway.stores.memory import MemoryState
-from gateway.stores.spooled import SpooledStore
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.hot.guarded import GuardedState
+from gateway.stores.hot.memory import MemoryState
+from gateway.stores.spool.store import SpooledStore
+from gateway.stores.sqlite.store import SqliteStore
 
 SITES = "sites: [{name: acme, origin: http://127.0.0.1:9000, landing_pages: [{path: /offer}]}]\n"
 

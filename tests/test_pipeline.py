@@ -16,7 +16,7 @@ from gateway.metrics import Metrics
 from gateway.model import Mode, new_id, now_us
 from gateway.pipeline import Judgement, Pipeline
 from gateway.stores.canonical import chained
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 from gateway.stores.records import FIRST_PREV, Entry
 from geoip.network import Network
 from rules import loader

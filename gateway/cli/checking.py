@@ -44,7 +44,7 @@ async def _store(config: Config) -> Found:
     """Could a gateway start on the shared store with the keys that are here? While it is away it could, if it has keys."""
     if not config.store_place.shared:
         return [], []
-    from gateway.stores import postgres_check
+    from gateway.stores.postgres import check as postgres_check
 
     try:
         try:
@@ -62,7 +62,7 @@ async def _state(config: Config) -> list[str]:
     """A gateway starts without Redis, and each process counts for itself until it is there."""
     if not config.state_place.shared:
         return []
-    from gateway.stores import redis_check
+    from gateway.stores.redis import check as redis_check
 
     try:
         settings = backends.redis_settings(config)

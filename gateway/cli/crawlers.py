@@ -16,7 +16,7 @@ from gateway.generation import build as build_generation
 from gateway.metrics import Metrics
 from gateway.model import Mode, new_id, now_us
 from gateway.pipeline import Judged, Pipeline
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 from gateway.upstream.client import Upstream
 from geoip.reader import NetworkReader
 from rules import loader

@@ -17,9 +17,9 @@ from gateway.cli import db_standing
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, ConfigOption, JsonOption, fail, load, print_json
 from gateway.cli.db_copying import copy_store
 from gateway.config import Config
-from gateway.stores import sqlite_schema
 from gateway.stores.errors import StoreError
 from gateway.stores.migrations import Migration, Standing
+from gateway.stores.sqlite import schema as sqlite_schema
 
 app = typer.Typer(help="Check the store, bring it up to date, move it to PostgreSQL.", no_args_is_help=True)
 
@@ -115,7 +115,7 @@ def _upgrade_sqlite(path: Path, tell: Callable[[Migration], None]) -> Standing |
 
 async def _upgrade_postgres(config: Config, stopped: bool, tell: Callable[[Migration], None]) -> Standing:
     """Raises StoreUnopenable."""
-    from gateway.stores import postgres_schema
+    from gateway.stores.postgres import schema as postgres_schema
 
     place = backends.postgres_settings(config)
     found = await postgres_schema.standing_at(place)

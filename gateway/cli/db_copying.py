@@ -16,9 +16,9 @@ from rich.progress import Progress as Bar
 from gateway import backends
 from gateway.cli.common import operator_store
 from gateway.config import Config
-from gateway.stores.copying import Amount, Source
+from gateway.stores.carry.copying import Amount, Source
+from gateway.stores.carry.sums import Part, compare
 from gateway.stores.keys import KeyRing
-from gateway.stores.sums import Part, compare
 
 QUIET_S = 5.0
 WRITER = "gateway-0"
@@ -61,9 +61,9 @@ class Progress:
 
 async def copy_store(config: Config, path: Path) -> tuple[Part, ...]:
     """path: absolute. Raises StoreError."""
-    from gateway.stores.postgres_connect import connect
-    from gateway.stores.postgres_errors import FAILURES, unavailable
-    from gateway.stores.postgres_sums import PostgresSide
+    from gateway.stores.postgres.connect import connect
+    from gateway.stores.postgres.errors import FAILURES, unavailable
+    from gateway.stores.postgres.sums import PostgresSide
 
     place = backends.postgres_settings(config)
     async with operator_store(config) as target:

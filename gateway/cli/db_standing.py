@@ -13,10 +13,10 @@ import msgspec
 from gateway import backends
 from gateway.cli.common import operator_store
 from gateway.config import Config
-from gateway.stores import sqlite_schema
 from gateway.stores.errors import StoreError, StoreUnopenable
 from gateway.stores.migrations import Migration, Standing
-from gateway.stores.spool import SUFFIX, Content, content
+from gateway.stores.spool.file import SUFFIX, Content, content
+from gateway.stores.sqlite import schema as sqlite_schema
 
 LITTLE_ROOM = 1024 * 1024 * 1024
 """Bytes of free disk below which `db check` asks for more: some days of a busy site."""
@@ -101,7 +101,7 @@ async def find(config: Config) -> Report:
 
 async def _store(config: Config, report: Report) -> None:
     if config.store_place.shared:
-        from gateway.stores import postgres_schema
+        from gateway.stores.postgres import schema as postgres_schema
 
         report.standing = await postgres_schema.standing_at(backends.postgres_settings(config))
     elif not config.store_path.exists():

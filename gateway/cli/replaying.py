@@ -18,7 +18,7 @@ from gateway.replay.progress import Progress
 from gateway.replay.store import DEFAULT, BadStore, open_for_reading, store_path
 from gateway.reports.flagged_csv import ENCODING, FlaggedCsv
 from gateway.stores.errors import StoreError
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from gateway.intake.target import parse
 from gateway.metrics import Metrics
 from gateway.model import new_id, now_us
 from gateway.pipeline import Judgement, Pipeline
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 from gateway.visits.reading import Reading, understand
 from geoip.network import Network
 

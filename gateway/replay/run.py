@@ -24,7 +24,7 @@ from gateway.replay.files import Broken, LogFile, Probe, parse
 from gateway.replay.lines import MAX_LINE, LogLine, Unreadable
 from gateway.reports.traffic import Tally
 from gateway.reports.views import View
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 from gateway.stores.records import Entry, StoredEntry
 from geoip.network import Network
 

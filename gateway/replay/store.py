@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.stores.errors import StoreMissing
 from gateway.stores.keys import KeyRing
-from gateway.stores.sqlite import OPERATOR, SqliteSettings, SqliteStore
+from gateway.stores.sqlite.store import OPERATOR, SqliteSettings, SqliteStore
 
 DEFAULT = Path("leadgate-replay.db")
 WRITER = "replay"

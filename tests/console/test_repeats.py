@@ -15,8 +15,8 @@ from gateway.console.repeats import TTL_S, WAITS_S, Repeats
 from gateway.model import new_id, now_us
 from gateway.stores.errors import StoreUnavailable
 from gateway.stores.hot import Answers, HotState, Operation
+from gateway.stores.hot.memory import MemoryState
 from gateway.stores.keys import KeyRing
-from gateway.stores.memory import MemoryState
 
 BODY = {"ip": "203.0.113.5", "idempotency_key": "k"}
 

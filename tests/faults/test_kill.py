@@ -33,7 +33,8 @@ KILLS = {
     "embedded": int(os.environ.get("LEADGATE_KILLS", "80")),
     "shared": int(os.environ.get("LEADGATE_KILLS", "25")),
 }
-"""A second each; LEADGATE_KILLS=200 for a change of the way of submissions. Fewer on shared stores: what a transaction leaves half done is PostgreSQL's to mend; ours is what was on its way."""
+"""A second each; LEADGATE_KILLS=200 for a change of the way of submissions. Fewer on shared stores: what a transaction leaves
+half done is PostgreSQL's to mend; ours is what was on its way."""
 POSTERS = 4
 REFERENCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 

@@ -13,9 +13,9 @@ from gateway.evidence.record import build
 from gateway.model import Mode, new_id
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import NewLead
-from gateway.stores.postgres import PostgresStore
-from gateway.stores.postgres_settings import PostgresSettings
-from gateway.stores.sqlite import SqliteSettings, SqliteStore
+from gateway.stores.postgres.settings import PostgresSettings
+from gateway.stores.postgres.store import PostgresStore
+from gateway.stores.sqlite.store import SqliteSettings, SqliteStore
 from geoip.network import Network
 from rules.verdict import Decision, Ivt, Verdict
 

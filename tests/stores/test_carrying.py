@@ -10,11 +10,11 @@ from standing_in import absorb
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
-from gateway.stores import carrying
-from gateway.stores.carried import Batch
-from gateway.stores.carrying import Limits
+from gateway.stores.carry import carrying
+from gateway.stores.carry.carried import Batch
+from gateway.stores.carry.carrying import Limits
 from gateway.stores.records import RecordFilter
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite.store import SqliteStore
 
 WHOLE = Limits()
 

@@ -9,12 +9,12 @@ import pytest
 from standing_in import StandIn
 
 from gateway.model import LeadState
-from gateway.stores import copying
-from gateway.stores.carrying import Limits
-from gateway.stores.copying import Source
+from gateway.stores.carry import copying
+from gateway.stores.carry.carrying import Limits
+from gateway.stores.carry.copying import Source
+from gateway.stores.carry.sums import SqliteSide, compare
 from gateway.stores.errors import StoreLocked, StoreUnavailable
-from gateway.stores.sqlite import SqliteStore
-from gateway.stores.sums import SqliteSide, compare
+from gateway.stores.sqlite.store import SqliteStore
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.stores import draining
-from gateway.stores.carried import Batch, CarriedLead
-from gateway.stores.carrying import Limits
-from gateway.stores.draining import Moved, Mover
+from gateway.stores.carry.carried import Batch, CarriedLead
+from gateway.stores.carry.carrying import Limits
 from gateway.stores.errors import StoreCorrupt, StoreUnavailable, Unstorable
+from gateway.stores.spool import draining
+from gateway.stores.spool.draining import Moved, Mover
 
 
 class Spool:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.observation import Count, Unavailable
-from gateway.stores.guarded import KINDS, LOST, MEANWHILE, OTHER, Breaker, GuardedState
 from gateway.stores.hot import Answers, Hit, Look, Operation, Seal, Sealed
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.guarded import KINDS, LOST, MEANWHILE, OTHER, Breaker, GuardedState
+from gateway.stores.hot.memory import MemoryState
 
 NOW = 1_760_011_200_000_000
 OPS = (Hit(b"a", b"m"), Seal(b"s", b"v", 60), Look(b"t"))
@@ -336,7 +336,7 @@ async def test_pauses_between_probes_grow_and_stay_within_bounds(guarded: Any, m
     g.dies()
     for _ in range(5):
         await g.observe()
-    monkeypatch.setattr("gateway.stores.guarded.asyncio.sleep", noted)
+    monkeypatch.setattr("gateway.stores.hot.guarded.asyncio.sleep", noted)
     for _ in range(200):
         if len(pauses) >= 8:
             break

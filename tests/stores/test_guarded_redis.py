@@ -15,11 +15,11 @@ from servers import Redis, RedisCluster, Sentinels
 
 from detectors.observation import Unavailable
 from gateway.model import now_us
-from gateway.stores.guarded import MEANWHILE, GuardedState
 from gateway.stores.hot import Answers, Hit, Look, Seal
-from gateway.stores.memory import MemoryState
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.hot.guarded import MEANWHILE, GuardedState
+from gateway.stores.hot.memory import MemoryState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 
 VISITORS = 8
 OPS = tuple(Hit(b"a%d" % each, b"m") for each in range(6))

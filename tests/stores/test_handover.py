@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 
 from detectors.observation import Unavailable
-from gateway.stores import handover
-from gateway.stores.handover import BATCH, Handover
-from gateway.stores.hot import Answers, Look, Operation, Seal, Sealed
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot import Answers, Look, Operation, Seal, Sealed, handover
+from gateway.stores.hot.handover import BATCH, Handover
+from gateway.stores.hot.memory import MemoryState
 
 NOW = 1_760_011_200_000_000
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from detectors.observation import WINDOWS, Count
 from gateway.stores.hot import DISTINCT_CAP, Hit, Look, Seal, Sealed
-from gateway.stores.memory import MemoryState
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.hot.memory import MemoryState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 
 SECOND = 1_000_000
 NOON = 1_760_011_200 * SECOND  # on the edge of a bucket of every window but the day

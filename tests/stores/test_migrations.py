@@ -11,12 +11,12 @@ import pytest
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
-from gateway.stores import sqlite_schema
 from gateway.stores.errors import StoreTooNew, StoreTooOld
 from gateway.stores.keys import PURPOSES, Key, KeyRing, _id_of
 from gateway.stores.migrations import Migration, standing
 from gateway.stores.records import RecordFilter
-from gateway.stores.sqlite import OPERATOR, SqliteStore
+from gateway.stores.sqlite import schema as sqlite_schema
+from gateway.stores.sqlite.store import OPERATOR, SqliteStore
 
 FORMAT_1 = Path(__file__).parents[1] / "testdata" / "sqlite_format_1.sql"
 HELD, ON_ITS_WAY = (f"0199c82c-c000-7000-8000-00000000000{number}" for number in (1, 2))

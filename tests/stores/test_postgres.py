@@ -9,7 +9,6 @@ import pytest
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, now_us
-from gateway.stores import postgres_schema
 from gateway.stores.errors import (
     KeyProblem,
     StoreCorrupt,
@@ -25,8 +24,9 @@ from gateway.stores.keys import SEAL, KeyRing
 from gateway.stores.leads import LeadFilter
 from gateway.stores.migrations import Migration
 from gateway.stores.operations import OPERATOR
-from gateway.stores.postgres import PostgresStore
-from gateway.stores.postgres_schema import standing_at, upgrade
+from gateway.stores.postgres import schema as postgres_schema
+from gateway.stores.postgres.schema import standing_at, upgrade
+from gateway.stores.postgres.store import PostgresStore
 from gateway.stores.records import RecordFilter
 
 from .conftest import postgres_settings

@@ -7,14 +7,14 @@ import pytest
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
-from gateway.stores import carrying
-from gateway.stores.carried import Batch
+from gateway.stores.carry import carrying
+from gateway.stores.carry.carried import Batch
 from gateway.stores.errors import StoreCorrupt
 from gateway.stores.leads import LeadFilter
-from gateway.stores.postgres import PostgresStore
+from gateway.stores.postgres.store import PostgresStore
 from gateway.stores.records import RecordFilter
-from gateway.stores.sqlite import SqliteStore
-from gateway.stores.sqlite_schema import connect_reading
+from gateway.stores.sqlite.schema import connect_reading
+from gateway.stores.sqlite.store import SqliteStore
 
 from .conftest import empty, postgres_settings
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from servers import ROLE, PgBouncer, Postgres, free_port
 
-from gateway.stores import postgres_check, postgres_schema
 from gateway.stores.errors import StoreMissing, StoreReadOnly, StoreTooOld, StoreUnopenable, StoreUnreachable
 from gateway.stores.migrations import Migration
-from gateway.stores.postgres_settings import PostgresSettings
+from gateway.stores.postgres import check as postgres_check
+from gateway.stores.postgres import schema as postgres_schema
+from gateway.stores.postgres.settings import PostgresSettings
 
 SECRET = "not-to-be-shown"
 

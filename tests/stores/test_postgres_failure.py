@@ -12,9 +12,9 @@ import pytest
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
-from gateway.stores import postgres_partitions
 from gateway.stores.errors import StoreUnavailable
-from gateway.stores.postgres import PostgresStore
+from gateway.stores.postgres import partitions as postgres_partitions
+from gateway.stores.postgres.store import PostgresStore
 from geoip.network import Network
 
 from .conftest import postgres_settings

@@ -15,8 +15,8 @@ import pytest
 from gateway.evidence.chain import verify
 from gateway.model import LeadState
 from gateway.stores.keys import KeyRing
-from gateway.stores.postgres import PostgresStore
-from gateway.stores.postgres_recovery import Sweep
+from gateway.stores.postgres.recovery import Sweep
+from gateway.stores.postgres.store import PostgresStore
 from gateway.stores.sealing import CHUNK_BYTES
 
 from .conftest import empty, postgres_settings
@@ -198,8 +198,8 @@ import asyncio, sys, msgspec
 from gateway.model import LeadState, new_id, now_us
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import NewLead
-from gateway.stores.postgres import PostgresStore
-from gateway.stores.postgres_settings import PostgresSettings
+from gateway.stores.postgres.store import PostgresStore
+from gateway.stores.postgres.settings import PostgresSettings
 
 async def one(store, number):
     while True:

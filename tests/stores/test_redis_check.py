@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from servers import Redis, RedisCluster, Sentinels, free_port
 
-from gateway.stores import redis_check
-from gateway.stores.redis_settings import RedisSettings
+from gateway.stores.redis import check as redis_check
+from gateway.stores.redis.settings import RedisSettings
 
 
 def at(port: int, **more: object) -> RedisSettings:

@@ -8,8 +8,8 @@ from servers import RedisCluster
 
 from detectors.observation import Unavailable
 from gateway.stores.hot import Hit, Seal
-from gateway.stores.redis_cluster import ranges
-from gateway.stores.redis_wire import SLOTS, bucket_of
+from gateway.stores.redis.cluster import ranges
+from gateway.stores.redis.wire import SLOTS, bucket_of
 
 OPS = [Hit(b"addresss%016d" % number, b"8 bytes!") for number in range(24)]
 

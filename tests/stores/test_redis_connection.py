@@ -11,11 +11,11 @@ import pytest
 import uvloop
 from hot_states import until
 
-from gateway.stores import redis_connection
-from gateway.stores.redis_connection import Connection, open_connection
-from gateway.stores.redis_errors import Failure
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_wire import packed
+from gateway.stores.redis import connection as redis_connection
+from gateway.stores.redis.connection import Connection, open_connection
+from gateway.stores.redis.errors import Failure
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.wire import packed
 
 
 class Scripted:

@@ -8,9 +8,9 @@ import pytest
 from hot_states import followed, now_us, opened, refused, until
 from servers import Sentinels
 
-from gateway.stores import redis_sentinel
 from gateway.stores.hot import Hit, Seal
-from gateway.stores.redis_settings import RedisSettings
+from gateway.stores.redis import sentinel as redis_sentinel
+from gateway.stores.redis.settings import RedisSettings
 
 OPS = [Hit(b"a" * 24, b"8 bytes!"), Seal(b"C" * 24, b"first", 86_400)]
 

@@ -7,8 +7,8 @@ import ssl
 
 import pytest
 
-from gateway.stores.redis_errors import connecting, explain
-from gateway.stores.redis_settings import RedisSettings
+from gateway.stores.redis.errors import connecting, explain
+from gateway.stores.redis.settings import RedisSettings
 
 NODE = ("redis.example", 6379)
 

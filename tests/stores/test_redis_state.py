@@ -13,7 +13,7 @@ from servers import Redis
 
 from detectors.observation import Count, Unavailable
 from gateway.stores.hot import Hit, Look, Seal, Sealed
-from gateway.stores.redis_state import RedisState
+from gateway.stores.redis.state import RedisState
 
 OPS = [Hit(b"a" * 24, b"8 bytes!"), Seal(b"C" * 24, b"first", 90 * 86_400), Look(b"S" * 24)]
 RIGHTS = ["evalsha", "script|load", "info", "mget", "get", "set", "setrange", "time"]
@@ -341,8 +341,8 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_others(fresh_redis):
 WORKER = """
 import asyncio, json, sys
 from gateway.stores.hot import Hit, Seal
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 
 async def main(port, visits, now):
     state = RedisState(RedisSettings("single", (("127.0.0.1", port),), deadline_s=10, connect_s=10), callers_clock=True)

@@ -13,7 +13,7 @@ import msgspec
 from servers import Redis, RedisCluster
 
 from gateway.stores.hot import Hit
-from gateway.stores.memory import MemoryState
+from gateway.stores.hot.memory import MemoryState
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, EVENTS, KEYS, MEMBERS, CLICKS = 4, 1200, 7, 50, 200
@@ -23,8 +23,8 @@ WORKER = """
 import asyncio, json, sys
 import msgspec
 from gateway.stores.hot import Hit, Seal
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 
 async def main(mode, nodes, me, processes, events, keys, members, clicks, now):
     settings = RedisSettings(mode, tuple(map(tuple, nodes)), deadline_s=10)

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, new_id
-from gateway.stores.carrying import Limits
+from gateway.stores.carry.carrying import Limits
 from gateway.stores.errors import (
     IllegalTransition,
     KeyProblem,
@@ -30,9 +30,9 @@ from gateway.stores.errors import (
 from gateway.stores.keys import KeyRing
 from gateway.stores.operations import make_event
 from gateway.stores.records import RecordFilter
-from gateway.stores.spool import Spool, adopt, open_spool
-from gateway.stores.spool_keeper import SpoolSettings
-from gateway.stores.spooled import SpooledStore
+from gateway.stores.spool.file import Spool, adopt, open_spool
+from gateway.stores.spool.keeper import SpoolSettings
+from gateway.stores.spool.store import SpooledStore
 
 ROOT = Path(__file__).parents[2]
 QUICK = SpoolSettings(first_try_s=1, retry_s=0.05, hold_off_s=0.1, hand_over_s=0.05, adopt_s=0.1, reserve=0)
@@ -731,10 +731,10 @@ from pathlib import Path
 from conftest import new_entry, new_lead
 from test_spooled import Pair, until
 from gateway.model import LeadState, now_us
-from gateway.stores.carrying import Limits
+from gateway.stores.carry.carrying import Limits
 from gateway.stores.keys import KeyRing
 from gateway.stores.operations import make_event
-from gateway.stores.spool import Spool
+from gateway.stores.spool.file import Spool
 
 directory, step, call = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 

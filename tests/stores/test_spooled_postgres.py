@@ -14,10 +14,10 @@ from servers import Postgres
 from gateway.evidence.chain import verify
 from gateway.model import LeadState, new_id
 from gateway.stores.keys import KeyRing
-from gateway.stores.postgres import PostgresStore
-from gateway.stores.postgres_settings import PostgresSettings
-from gateway.stores.spool_keeper import SpoolSettings
-from gateway.stores.spooled import SpooledStore
+from gateway.stores.postgres.settings import PostgresSettings
+from gateway.stores.postgres.store import PostgresStore
+from gateway.stores.spool.keeper import SpoolSettings
+from gateway.stores.spool.store import SpooledStore
 
 QUICK = SpoolSettings(retry_s=0.1, hold_off_s=0.2, hand_over_s=0.2, adopt_s=0.2, reserve=0)
 NOW = 1_760_000_000_000_000

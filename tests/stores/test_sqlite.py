@@ -31,8 +31,8 @@ from gateway.stores.errors import (
 from gateway.stores.keys import SEAL, KeyRing
 from gateway.stores.records import RecordFilter
 from gateway.stores.sealing import Damaged
-from gateway.stores.sqlite import OPERATOR, SqliteSettings, SqliteStore
-from gateway.stores.sqlite_commit import RECORD_COLUMNS
+from gateway.stores.sqlite.commit import RECORD_COLUMNS
+from gateway.stores.sqlite.store import OPERATOR, SqliteSettings, SqliteStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,7 +133,7 @@ class TestOpening:
 
     async def test_a_store_that_cannot_be_written(self, path, keys, store, monkeypatch):
         await store.close()
-        monkeypatch.setattr("gateway.stores.sqlite_schema._open", lambda path, mode, busy: _read_only(path))
+        monkeypatch.setattr("gateway.stores.sqlite.schema._open", lambda path, mode, busy: _read_only(path))
         with pytest.raises(StoreReadOnly, match="cannot be written"):
             SqliteStore.open(path, keys)
 
@@ -432,7 +432,7 @@ import asyncio, sys
 from gateway.model import LeadState, new_id, now_us
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import NewLead
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.sqlite.store import SqliteStore
 
 async def one(store, number):
     while True:

@@ -195,7 +195,7 @@ def _main(clock: str) -> None:
 
     import gateway.app
     import gateway.cli.main
-    import gateway.stores.postgres  # noqa: F401 - all of it is loaded here, so that no fork has to
+    import gateway.stores.postgres.store  # noqa: F401 - all of it is loaded here, so that no fork has to
     from detectors.reference import Reference
     from geoip.reader import NetworkReader
 

@@ -12,8 +12,8 @@ from servers import Redis, RedisCluster, Sentinels
 
 from detectors.observation import Unavailable
 from gateway.stores.hot import Answers
-from gateway.stores.redis_settings import RedisSettings
-from gateway.stores.redis_state import RedisState
+from gateway.stores.redis.settings import RedisSettings
+from gateway.stores.redis.state import RedisState
 
 PATIENT_S = 20.0
 

@@ -11,8 +11,8 @@ from gateway.model import LeadState
 from gateway.stores.errors import StoreCorrupt, StoreUnavailable
 from gateway.stores.operations import EventEntry, Unjournaled
 from gateway.stores.records import Entry
-from gateway.stores.sqlite import SqliteStore
-from gateway.stores.sqlite_commit import RECORD_COLUMNS
+from gateway.stores.sqlite.commit import RECORD_COLUMNS
+from gateway.stores.sqlite.store import SqliteStore
 
 FURTHER = {"pending": {"held", "delivered", "rejected", "refused", "expired", "erased"}}
 FURTHER["held"] = FURTHER["pending"] - {"held"}

@@ -17,8 +17,9 @@ from origin import Origin
 from running import Gateway, site, until
 from servers import Postgres, Redis
 
-from gateway.stores import postgres_schema, sqlite_schema
 from gateway.stores.migrations import Migration
+from gateway.stores.postgres import schema as postgres_schema
+from gateway.stores.sqlite import schema as sqlite_schema
 
 FIELDS = {"email": "anna@acme-roofs.se", "full_name": "Anna Berg", "message": "please call me about the roof"}
 
@@ -216,7 +217,7 @@ class TestOnPostgres:
         newest = Migration(2, "another meaning", ("CREATE TABLE newer (x int)",), oldest=2)
         script = gateway.directory / "newer.py"
         script.write_text(
-            "from gateway.stores import postgres_schema as s\nfrom gateway.stores.migrations import Migration\n"
+            "from gateway.stores.postgres import schema as s\nfrom gateway.stores.migrations import Migration\n"
             f"s.MIGRATIONS = (*s.MIGRATIONS, Migration({newest.version}, {newest.name!r}, {newest.statements!r}, {newest.oldest}))\n"
             "s.VERSION = s.MIGRATIONS[-1].version\nfrom gateway.cli.main import main\nmain()\n"
         )

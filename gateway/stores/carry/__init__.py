@@ -1,0 +1,1 @@
+"""What one store wrote, taken over by another byte for byte."""

@@ -1,0 +1,1 @@
+"""What stands in for a shared store while it is away."""
