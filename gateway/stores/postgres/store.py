@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import cast
 
 from gateway.model import LeadState, now_us
 from gateway.stores.carry.carried import Batch, Loose
-from gateway.stores.errors import StoreUnavailable
 from gateway.stores.keys import SEAL, KeyRing
-from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
+from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, ReleaseJob, StoredLead
 from gateway.stores.operations import (
     OPERATOR,
-    EventEntry,
-    LeadRow,
-    Pieces,
-    Settle,
-    Unjournaled,
-    make_event,
 )
 from gateway.stores.postgres import lists, outbox, reads
 from gateway.stores.postgres.absorb import Absorb, TakeBack
@@ -34,8 +27,9 @@ from gateway.stores.postgres.opening import opened, used_keys
 from gateway.stores.postgres.recovery import MakeDays, Sweep, drop_pieces
 from gateway.stores.postgres.settings import PostgresSettings
 from gateway.stores.postgres.writer import Writer
-from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
-from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer, even
+from gateway.stores.records import RecordFilter, RecordPage, StoredEntry, StoredEvent
+from gateway.stores.sealing import Damaged, Sealer
+from gateway.stores.writing import WritingStore
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _CARRY_S = 5.0
@@ -43,13 +37,16 @@ _CARRY_S = 5.0
 _BACK_AT_ONCE = 200
 
 
-class PostgresStore:
-    """See gateway.stores.records.Store for what the methods promise; also Absorbs and HandsOver (stores.carried)."""
+class PostgresStore(WritingStore):
+    """See gateway.stores.records.Store for what the methods promise; also Absorbs and HandsOver (stores.carry.carried)."""
+
+    _writer: Writer
 
     def __init__(
         self, settings: PostgresSettings, keys: KeyRing, writer: Writer, name: str, clock: Callable[[], int]
     ) -> None:
-        self._settings, self._keys, self._writer, self.writer, self._clock = settings, keys, writer, name, clock
+        super().__init__(keys, writer, name, clock)
+        self._settings = settings
         self._readers = Readers(settings)
         self._closed = False
 
@@ -100,69 +97,8 @@ class PostgresStore:
 
     # Writing.
 
-    async def journal(self, lead: NewLead, body: bytes | AsyncIterable[bytes]) -> None:
-        sealer = Sealer(self._keys.current(SEAL), lead.id)
-        if isinstance(body, bytes):
-            parts = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
-            pieces = [(number, sealer.chunk(number, part)) for number, part in enumerate(parts, 1)]
-            await self._journal(sealer, lead, len(body), len(parts), pieces)
-            return
-        stored = False
-        try:
-            length = number = 0
-            async for part in even(body):
-                length, number = length + len(part), number + 1
-                await self._writer.do(Pieces(lead.id, ((number, sealer.chunk(number, part)),)), len(part))
-            await self._journal(sealer, lead, length, number, [])
-            stored = True
-        finally:
-            if not stored and number:
-                self._writer.do_soon(partial(drop_pieces, leads=[lead.id]))
-
-    async def _journal(
-        self, sealer: Sealer, lead: NewLead, length: int, chunks: int, pieces: list[tuple[int, bytes]]
-    ) -> None:
-        head = sealer.head(lead, length, chunks)
-        row = LeadRow(lead, sealer.key_id, sealer.salt, head, length, chunks, tuple(pieces))
-        await self._writer.do(row, length + len(head))
-
-    def unjournaled(self, lead_id: str) -> None:
-        self._writer.counters.unjournaled += 1
-        self._writer.do_soon(Unjournaled(lead_id))
-
-    def record(self, entry: Entry) -> bool:
-        return self._writer.put(entry)
-
-    def event(self, record_id: str, event: str, data: Mapping[str, object]) -> bool:
-        return self._writer.put(self._event(record_id, event, data))
-
-    def _event(self, record_id: str, event: str, data: Mapping[str, object]) -> EventEntry:
-        return make_event(record_id, event, data, self._clock())
-
-    async def add(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if not self._writer.has_room():
-                await self.flush()
-            if not self._writer.put(entry):
-                raise StoreUnavailable("the store is closing")
-        if self._writer.trouble is not None:
-            raise StoreUnavailable(self._writer.trouble)
-
-    async def settle(
-        self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
-    ) -> None:
-        await self._writer.do(self._settle(lead_id, state, event, data, note))
-
-    def settle_soon(
-        self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
-    ) -> None:
-        self._writer.do_soon(self._settle(lead_id, state, event, data, note))
-
-    def _settle(self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str) -> Settle:
-        return Settle(lead_id, state, note, self._clock(), self._event(lead_id, event, data))
-
-    async def flush(self) -> None:
-        await self._writer.flush()
+    def _forget_pieces(self, lead_id: str) -> Operation:
+        return partial(drop_pieces, leads=[lead_id])
 
     async def close(self) -> None:
         if self._closed:
@@ -203,24 +139,6 @@ class PostgresStore:
         for start in range(0, len(items), _BACK_AT_ONCE):
             part = TakeBack(tuple(items[start : start + _BACK_AT_ONCE]))
             self._writer.counters.unsettled += cast("int", await self._writer.do(part, seconds=_CARRY_S))
-
-    # How it does.
-
-    @property
-    def healthy(self) -> bool:
-        return self._writer.trouble is None
-
-    @property
-    def trouble(self) -> str | None:
-        return self._writer.trouble
-
-    @property
-    def lag(self) -> int:
-        return self._writer.lag
-
-    def stats(self) -> StoreStats:
-        c = self._writer.counters
-        return StoreStats(self.lag, c.committed, c.commits, c.dropped, c.failed, c.unsettled, c.unjournaled)
 
     # Reading.
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -19,16 +19,16 @@ from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable
 from gateway.stores.group_commit import Bounds
 from gateway.stores.keys import SEAL, KeyRing
-from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
+from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, ReleaseJob, StoredLead
 from gateway.stores.operations import OPERATOR as OPERATOR
-from gateway.stores.operations import EventEntry, LeadRow, Pieces, Settle, Unjournaled, make_event
-from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
-from gateway.stores.sealing import CHUNK_BYTES, Damaged, Sealer, even
+from gateway.stores.records import RecordFilter, RecordPage, StoredEntry, StoredEvent
+from gateway.stores.sealing import Damaged, Sealer
 from gateway.stores.sqlite import outbox, reads
-from gateway.stores.sqlite.commit import Transaction
+from gateway.stores.sqlite.commit import Operation, Transaction
 from gateway.stores.sqlite.recovery import check_end, check_keys, note_keys, recover
 from gateway.stores.sqlite.schema import connect, connect_reading, explained, lock
 from gateway.stores.sqlite.writer import Writer
+from gateway.stores.writing import WritingStore
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _P = ParamSpec("_P")
@@ -53,8 +53,10 @@ class SqliteSettings(msgspec.Struct, frozen=True):
     durable: bool = True
 
 
-class SqliteStore:
+class SqliteStore(WritingStore):
     """See gateway.stores.records.Store for what the methods promise."""
+
+    _writer: Writer
 
     def __init__(
         self,
@@ -66,11 +68,10 @@ class SqliteStore:
         name: str,
         clock: Callable[[], int],
     ) -> None:
-        self._path, self._keys, self._writer, self._lock_fd = path, keys, writer, lock_fd
-        self._settings, self.writer, self._clock = settings, name, clock
+        super().__init__(keys, writer, name, clock)
+        self._path, self._lock_fd, self._settings = path, lock_fd, settings
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reads")
         self._reading: sqlite3.Connection | None = None
-        self._unjournaled = 0
         self._closed = False
 
     @classmethod
@@ -139,69 +140,8 @@ class SqliteStore:
 
     # Writing.
 
-    async def journal(self, lead: NewLead, body: bytes | AsyncIterable[bytes]) -> None:
-        sealer = Sealer(self._keys.current(SEAL), lead.id)
-        if isinstance(body, bytes):
-            parts = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
-            pieces = [(number, sealer.chunk(number, part)) for number, part in enumerate(parts, 1)]
-            await self._journal(sealer, lead, len(body), len(parts), pieces)
-            return
-        stored = False
-        try:
-            length = number = 0
-            async for part in even(body):
-                length, number = length + len(part), number + 1
-                await self._writer.do(Pieces(lead.id, ((number, sealer.chunk(number, part)),)), len(part))
-            await self._journal(sealer, lead, length, number, [])
-            stored = True
-        finally:
-            if not stored:
-                self._writer.do_soon(partial(_drop_pieces, lead_id=lead.id))
-
-    async def _journal(
-        self, sealer: Sealer, lead: NewLead, length: int, chunks: int, pieces: list[tuple[int, bytes]]
-    ) -> None:
-        head = sealer.head(lead, length, chunks)
-        row = LeadRow(lead, sealer.key_id, sealer.salt, head, length, chunks, tuple(pieces))
-        await self._writer.do(row, length + len(head))
-
-    def unjournaled(self, lead_id: str) -> None:
-        self._writer.counters.unjournaled += 1
-        self._writer.do_soon(Unjournaled(lead_id))
-
-    def record(self, entry: Entry) -> bool:
-        return self._writer.put(entry)
-
-    def event(self, record_id: str, event: str, data: Mapping[str, object]) -> bool:
-        return self._writer.put(self._event(record_id, event, data))
-
-    def _event(self, record_id: str, event: str, data: Mapping[str, object]) -> EventEntry:
-        return make_event(record_id, event, data, self._clock())
-
-    async def add(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if not self._writer.has_room():
-                await self.flush()
-            if not self._writer.put(entry):
-                raise StoreUnavailable("the store is closing")
-        if self._writer.trouble is not None:
-            raise StoreUnavailable(self._writer.trouble)
-
-    async def settle(
-        self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
-    ) -> None:
-        await self._writer.do(self._settle(lead_id, state, event, data, note))
-
-    def settle_soon(
-        self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
-    ) -> None:
-        self._writer.do_soon(self._settle(lead_id, state, event, data, note))
-
-    def _settle(self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str) -> Settle:
-        return Settle(lead_id, state, note, self._clock(), self._event(lead_id, event, data))
-
-    async def flush(self) -> None:
-        await self._writer.flush()
+    def _forget_pieces(self, lead_id: str) -> Operation:
+        return partial(_drop_pieces, lead_id=lead_id)
 
     async def close(self) -> None:
         if self._closed:
@@ -233,24 +173,6 @@ class SqliteStore:
         self, job: ReleaseJob, delivered: bool, status: int | None, detail: str, retry_at: int | None = None
     ) -> None:
         await self._writer.do(outbox.result(job, delivered, status, detail, retry_at, self._clock(), self._event))
-
-    # How it does.
-
-    @property
-    def healthy(self) -> bool:
-        return self._writer.trouble is None
-
-    @property
-    def trouble(self) -> str | None:
-        return self._writer.trouble
-
-    @property
-    def lag(self) -> int:
-        return self._writer.lag
-
-    def stats(self) -> StoreStats:
-        c = self._writer.counters
-        return StoreStats(self.lag, c.committed, c.commits, c.dropped, c.failed, c.unsettled, c.unjournaled)
 
     # Reading.
 
