@@ -30,8 +30,8 @@ from gateway.stores.leads import LeadFilter, StoredLead
 from gateway.stores.records import Store
 
 KILLS = {
-    "embedded": int(os.environ.get("LEADGATE_KILLS", "80")),
-    "shared": int(os.environ.get("LEADGATE_KILLS", "25")),
+    "embedded": int(os.environ.get("LEADGATE_KILLS", "50")),
+    "shared": int(os.environ.get("LEADGATE_KILLS", "15")),
 }
 """A second each; LEADGATE_KILLS=200 for a change of the way of submissions. Fewer on shared stores: what a transaction leaves
 half done is PostgreSQL's to mend; ours is what was on its way."""

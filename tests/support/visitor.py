@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import itertools
@@ -10,6 +11,8 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
+
+from geoip.reader import NetworkReader
 
 Fields = list[tuple[str, str]]
 
@@ -31,10 +34,19 @@ _END = [("Accept-Encoding", "gzip, deflate, br, zstd"), ("Accept-Language", "en-
 _numbers = itertools.count(1)
 
 
+@functools.cache
+def _networks() -> NetworkReader:
+    return NetworkReader([])
+
+
 def new_address() -> str:
-    """An address nobody in this run has used: 203.0.112.0/22 and onwards, one /24 each, so that no counter is shared."""
-    number = next(_numbers)
-    return f"{81 + number // 250 % 10}.{140 + number // 2500}.{number % 250}.{number % 200 + 5}"
+    """An address nobody in this run has used, of a person at home: in a /24 of its own, so that no counter is shared, and in no published range of
+    hosting, VPNs or content networks, which some of the many that a long run needs would be in."""
+    while True:
+        number = next(_numbers)
+        address = f"{81 + number // 250 % 10}.{140 + number // 2500 % 100}.{number % 250}.{number % 200 + 5}"
+        if not _networks().lookup(address).labels:
+            return address
 
 
 @dataclass(frozen=True)
