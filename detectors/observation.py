@@ -228,6 +228,93 @@ class ReverseName(msgspec.Struct, frozen=True, tag_field="fact", tag="reverse", 
     confirmed: bool
 
 
+class MailDomain(msgspec.Struct, frozen=True, tag_field="fact", tag="mail", gc=False):
+    """What the DNS says of the domain of the lead's (first) e-mail address.
+
+    exists    False where the name does not exist at all
+    hosts     mail hosts, most preferred first, lower case, without the final dot, at most 8; the domain itself where it has an address and no
+              mail host (RFC 5321 section 5.1); () where no mail can arrive
+    refuses   the domain says that it takes no mail (a null MX, RFC 7505)
+    """
+
+    exists: bool
+    hosts: tuple[str, ...] = ()
+    refuses: bool = False
+
+
+class Similar(msgspec.Struct, frozen=True, tag_field="fact", tag="similar", gc=False):
+    """How often the free text of this lead, or one nearly the same, was sent to this site within a day, whatever the form.
+
+    seen      submissions with such a text, this one included
+    networks  distinct neighbourhoods (/24 or /48) they came from, exact up to 64
+    words     words that were compared; shorter texts are not, the fact is then None
+    """
+
+    seen: int
+    networks: int
+    words: int
+
+
+class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=False):
+    """How the visitor moves through the site.
+
+    assets      pictures, styles and scripts of this site that the session has fetched; -1 where that is not known
+    assets_usual  share of the site's sessions that fetch any, in thousandths; -1 where too few were seen
+    networks    distinct neighbourhoods a cookie session was seen from within a day; 0 where there is no cookie
+    beats       intervals between the session's page views and posts that were measured
+    beat_ms     their mean, in milliseconds
+    beat_spread their spread (standard deviation divided by mean), in thousandths: a person is far from regular
+    """
+
+    assets: int = -1
+    assets_usual: int = -1
+    networks: int = 0
+    beats: int = 0
+    beat_ms: int = 0
+    beat_spread: int = 0
+
+
+class Cell(msgspec.Struct, frozen=True, gc=False):
+    """One part of a campaign's traffic against its own past, in windows of one length.
+
+    name           what the part is: "campaign", "publisher", "creative" (and their values), for people
+    clicks, usual, spread      clicks in the last window; median and scaled median absolute deviation of earlier ones
+    engaged, engaged_usual     share of visitors who went on (fetched assets, a second page, a form), in thousandths, now and usually; -1 unknown
+    windows        earlier windows that the baseline stands on; 0: there is none yet
+    """
+
+    name: str
+    clicks: int
+    usual: int
+    spread: int
+    engaged: int = -1
+    engaged_usual: int = -1
+    windows: int = 0
+
+
+class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc=False):
+    """The campaign this click belongs to, as a whole and by publisher and creative: `cells`, the broadest first.
+
+    name       name of the campaign in the settings that it matches, or "" for none
+    local_hour hour of day (0-23) where the site's customers live; -1 unknown
+    """
+
+    cells: tuple[Cell, ...]
+    name: str = ""
+    local_hour: int = -1
+
+
+class Company(msgspec.Struct, frozen=True, tag_field="fact", tag="company", gc=False):
+    """The organisation a visitor of a business, education or government network sits in: a fact for marketers, evidence of nothing.
+
+    organisation  who announces the network
+    domain        registrable domain of the forward-confirmed reverse name, "" where there is none
+    """
+
+    organisation: str
+    domain: str = ""
+
+
 class Observation(msgspec.Struct, frozen=True, gc=False):
     """One request, as every detector sees it. Times are integer UTC microseconds.
 
@@ -251,6 +338,11 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     token: RenderToken | Unavailable | None = None
     duplicate: Duplicate | Unavailable | None = None
     partial: tuple[tuple[str, str], ...] = ()
+    mail: MailDomain | Unavailable | None = None
+    similar: Similar | Unavailable | None = None
+    journey: Journey | Unavailable | None = None
+    campaign: Campaign | Unavailable | None = None
+    company: Company | Unavailable | None = None
 
     def is_partial(self, fact: str) -> bool:
         """May the fact of this name know less than it should?"""

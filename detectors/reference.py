@@ -36,8 +36,20 @@ class FormSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """What the site owner says of one site.
+
+    languages  ISO 639-1 codes of the languages its visitors write in; empty: any
+    timezone   IANA name of where its customers live ("Europe/Berlin"); "": not told
+    """
+
+    languages: tuple[str, ...] = ()
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
-    """One immutable bundle for all detectors. `with_form` gives the bundle of one form, sharing the lists."""
+    """One immutable bundle for all detectors. `with_site` and `with_form` give the bundle of one site or form, sharing the lists."""
 
     agents: Agents
     crawlers: Crawlers
@@ -46,11 +58,15 @@ class Reference:
     domains: EmailDomains
     limits: VelocityLimits
     form: FormSettings = FormSettings()
+    site: SiteSettings = SiteSettings()
 
     @classmethod
     def builtin(cls, **overrides: Any) -> Self:
         """The shipped lists and default settings; `overrides` are fields given by name."""
         return cls(**{name: builtin() for name, builtin in _BUILTIN.items() if name not in overrides} | overrides)
+
+    def with_site(self, site: SiteSettings) -> Self:
+        return replace(self, site=site)
 
     def with_form(self, form: FormSettings) -> Self:
         return replace(self, form=form)

@@ -14,7 +14,21 @@ from rules.score import Part, Policy, Sum, tally
 from rules.verdict import PARTIAL, Applied, Decision, Ivt
 
 Pairs = tuple[tuple[str, str], ...]
-NAMES = ("client", "network", "velocity", "session", "click", "reverse", "lead", "token", "duplicate")
+NAMES = (
+    "client",
+    "network",
+    "velocity",
+    "session",
+    "click",
+    "reverse",
+    "lead",
+    "token",
+    "duplicate",
+    "mail",
+    "similar",
+    "journey",
+    "campaign",
+)
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):

@@ -32,7 +32,23 @@ NETWORK_KINDS = (
 DIMENSIONS = ("address", "prefix", "network", "browser", "session", "click", "email", "phone")
 COUNTERS = frozenset(f"{dimension}/{window}" for dimension in DIMENSIONS for window in WINDOWS)
 
-FACTS = ("client", "request", "network", "velocity", "session", "click", "reverse", "lead", "token", "duplicate")
+FACTS = (
+    "client",
+    "request",
+    "network",
+    "velocity",
+    "session",
+    "click",
+    "reverse",
+    "lead",
+    "token",
+    "duplicate",
+    "mail",
+    "similar",
+    "journey",
+    "campaign",
+    "company",
+)
 
 
 def network_kind(network: Network) -> str:

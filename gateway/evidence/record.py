@@ -16,17 +16,22 @@ from detectors.observation import (
     SCHEMA as FACT_SCHEMA,
 )
 from detectors.observation import (
+    Campaign,
     Click,
     Client,
+    Company,
     Duplicate,
+    Journey,
     Kind,
     Lead,
+    MailDomain,
     Observation,
     Page,
     RenderToken,
     Request,
     ReverseName,
     Session,
+    Similar,
     Unavailable,
     Velocity,
 )
@@ -66,8 +71,8 @@ class SignalRecord(msgspec.Struct, frozen=True, gc=False):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """The observation without kind, site and time (they stand in the record itself) and without personal values.
     `client` and `lead` are set only where
-    they were unavailable when the request was judged; `partial` only where a fact was known in part, so that all other records have the bytes
-    they always had."""
+    they were unavailable when the request was judged; `partial` and the facts behind it only where there is something to say, so that
+    all other records have the bytes they always had."""
 
     page: Page
     network: Network | Unavailable
@@ -80,6 +85,11 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     token: RenderToken | Unavailable | None = None
     duplicate: Duplicate | Unavailable | None = None
     partial: tuple[tuple[str, str], ...] | msgspec.UnsetType = msgspec.UNSET
+    mail: MailDomain | Unavailable | msgspec.UnsetType = msgspec.UNSET
+    similar: Similar | Unavailable | msgspec.UnsetType = msgspec.UNSET
+    journey: Journey | Unavailable | msgspec.UnsetType = msgspec.UNSET
+    campaign: Campaign | Unavailable | msgspec.UnsetType = msgspec.UNSET
+    company: Company | Unavailable | msgspec.UnsetType = msgspec.UNSET
 
 
 class NetworkGroup(msgspec.Struct, frozen=True, gc=False):
@@ -185,6 +195,11 @@ def build(
         token=obs.token,
         duplicate=obs.duplicate,
         partial=obs.partial or msgspec.UNSET,
+        mail=obs.mail or msgspec.UNSET,
+        similar=obs.similar or msgspec.UNSET,
+        journey=obs.journey or msgspec.UNSET,
+        campaign=obs.campaign or msgspec.UNSET,
+        company=obs.company or msgspec.UNSET,
     )
     parts = (
         canonical(
@@ -340,6 +355,11 @@ def observation_of(record: Record, personal: Mapping[str, Personal]) -> Observat
         token=facts.token,
         duplicate=facts.duplicate,
         partial=facts.partial or (),
+        mail=facts.mail or None,
+        similar=facts.similar or None,
+        journey=facts.journey or None,
+        campaign=facts.campaign or None,
+        company=facts.company or None,
     )
 
 

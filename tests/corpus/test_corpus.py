@@ -13,22 +13,27 @@ from ruamel.yaml import YAML
 
 from detectors import run
 from detectors.observation import (
+    Campaign,
     Click,
     Client,
+    Company,
     Count,
     Duplicate,
+    Journey,
     Kind,
     Lead,
+    MailDomain,
     Observation,
     Page,
     RenderToken,
     Request,
     ReverseName,
     Session,
+    Similar,
     Unavailable,
     Velocity,
 )
-from detectors.reference import FormSettings, Reference
+from detectors.reference import FormSettings, Reference, SiteSettings
 from detectors.signal import Signal
 from geoip.network import Network
 from geoip.reader import NetworkReader
@@ -59,7 +64,13 @@ INPUT = {
     "reverse",
     "token",
     "duplicate",
+    "mail",
+    "similar",
+    "journey",
+    "campaign",
+    "company",
     "settings",
+    "site_settings",
 }
 EXPECTED = {"signals", "absent", "silent", "decision", "quality", "ivt", "history"}
 
@@ -134,6 +145,11 @@ def observation(case: dict[str, Any]) -> Observation:
         lead=_lead(case) if submission else None,
         token=_fact(RenderToken, case.get("token", {}), ORDINARY_TOKEN) if submission else None,
         duplicate=_fact(Duplicate, case.get("duplicate", {}), {}) if submission else None,
+        mail=_fact(MailDomain, case.get("mail"), {"exists": True, "hosts": ["mx.example"]}),
+        similar=_fact(Similar, case.get("similar"), {"seen": 1, "networks": 1, "words": 12}),
+        journey=_fact(Journey, case.get("journey"), {}),
+        campaign=_fact(Campaign, case.get("campaign"), {}),
+        company=_fact(Company, case.get("company"), {}),
     )
 
 
@@ -145,7 +161,7 @@ def _fact(of: type, given: Any, ordinary: dict[str, Any]) -> Any:
     assert not given.keys() - get_type_hints(of).keys(), (
         f"{of.__name__} has no {given.keys() - get_type_hints(of).keys()}"
     )
-    return of(**{**ordinary, **given})
+    return msgspec.convert({"fact": of.__struct_config__.tag, **ordinary, **given}, of)  # type: ignore[attr-defined]
 
 
 def _request(case: dict[str, Any], kind: Kind) -> Request:
@@ -198,13 +214,17 @@ def _lead(case: dict[str, Any]) -> Lead | Unavailable:
     return Lead("quote", fields, roles, tuple(case.get("honeypot", ())))
 
 
-def judge(obs: Observation, settings: dict[str, Any]) -> tuple[list[Signal], Verdict]:
-    form = FormSettings(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    )
-    signals, failures = run(obs, _reference().with_form(form))
+def judge(
+    obs: Observation, settings: dict[str, Any], site: dict[str, Any] | None = None
+) -> tuple[list[Signal], Verdict]:
+    form, of_site = FormSettings(**_tuples(settings)), SiteSettings(**_tuples(site or {}))
+    signals, failures = run(obs, _reference().with_site(of_site).with_form(form))
     assert not failures
     return signals, _rules().judge(signals, obs, _rules().policy(obs.kind))
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -212,7 +232,7 @@ def test_corpus(name: str) -> None:
     case, expected = _yaml(HERE / name / "input.yaml"), _yaml(HERE / name / "expected.yaml")
     assert case["story"]
     assert not expected.keys() - EXPECTED, f"not known in expected.yaml: {expected.keys() - EXPECTED}"
-    signals, verdict = judge(observation(case), case.get("settings", {}))
+    signals, verdict = judge(observation(case), case.get("settings", {}), case.get("site_settings", {}))
     shown = [(signal.id, signal.evidence) for signal in signals]
     by_id = {signal.id: list(signal.evidence) for signal in signals}
     for wanted, evidence in expected.get("signals", {}).items():
