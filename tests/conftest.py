@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from shared_stores import SharedStores
 
 
+LONGEST_ID = 64
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values are named by their parameter: the same in every process of a run, which what is compressed (it holds the time) would not be."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     """One Redis without a password; what tests left in it is still there: use `fresh_redis` for an empty one."""

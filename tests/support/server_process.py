@@ -6,9 +6,12 @@ Usable without pytest. Whatever still runs when this process ends is ended then.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import glob
+import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -44,10 +47,30 @@ def program(name: str) -> str:
     return found
 
 
+PORTS = range(12_000, 32_000)
+"""Below those that Linux gives to outgoing connections (32768 and more): what is handed out here stays free until its server listens."""
+SHARES = 16
+"""Test processes that run at once have ports of their own each."""
+
+
+def _ports() -> Iterator[int]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    share = PORTS[int(worker or 0) % SHARES :: SHARES]
+    start = random.randrange(len(share))  # somebody else may run tests on this machine, too
+    yield from itertools.cycle([*share[start:], *share[:start]])
+
+
+_next_port = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback where nobody listens; none is told twice until all were."""
+    for _ in PORTS:
+        port = next(_next_port)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def unprivileged() -> str | None:
