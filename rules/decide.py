@@ -138,8 +138,12 @@ def known_share(obs: Observation) -> tuple[int, Pairs]:
         obs.lead,
         obs.token,
         obs.duplicate,
+        obs.mail,
+        obs.similar,
+        obs.journey,
+        obs.campaign,
     )
-    expected = 10
+    expected = 1 + len(facts)  # the request too
     missing: list[tuple[str, str]] = []
     for fact in facts:
         if fact is None:

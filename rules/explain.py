@@ -30,6 +30,11 @@ FACT_NAMES = {
     "lead": "the form's content",
     "token": "the form's render token",
     "duplicate": "whether the lead was seen before",
+    "mail": "whether the e-mail domain takes mail",
+    "similar": "whether a text like this one came before",
+    "journey": "how the visitor moved through the site",
+    "campaign": "how the campaign does otherwise",
+    "company": "which organisation the visitor's network belongs to",
 }
 
 _HEADLINES = {
