@@ -15,7 +15,7 @@ from detectors.observation import Kind
 from detectors.reference import FormSettings, Reference
 from gateway.config import Config, Form, Site
 from gateway.config.lists import ListEntry
-from gateway.config.sites import Match
+from gateway.config.sites import Match, Sector
 from gateway.intake.client_ip import TrustedProxies
 from gateway.intake.forms import RoleMap
 from gateway.intake.target import PathPattern, Target
@@ -162,15 +162,16 @@ def _routes(
     generation: str,
     upstream: Upstream,
 ) -> SiteRoutes:
+    blind = site.sector is not Sector.GENERAL
     landings = []
     for page in site.landing_pages:
-        policy = ruleset.policy(Kind.LANDING, review_below=page.review_below)
+        policy = ruleset.policy(Kind.LANDING, review_below=page.review_below, origin_blind=blind)
         judgement = Judgement(page.path, site.mode, generation, reference, ruleset, policy, lists)
         landings.append(LandingRoute(PathPattern(page.path), judgement))
     forms = []
     for form in site.forms:
         settings = FormSettings(form.min_seconds, tuple(form.expected_countries), tuple(form.honeypot))
-        policy = ruleset.policy(Kind.SUBMISSION, review_below=form.review_below)
+        policy = ruleset.policy(Kind.SUBMISSION, review_below=form.review_below, origin_blind=blind)
         judgement = Judgement(form.name, site.mode, generation, reference.with_form(settings), ruleset, policy, lists)
         max_body = form.max_body or config.limits.max_body
         roles, traps = RoleMap(form.fields.mapping()), RoleMap({"honeypot": form.honeypot})
@@ -178,7 +179,9 @@ def _routes(
         forms.append(FormRoute(form, match, PathPattern(match.path), judgement, roles, traps, max_body, success))
 
     def unnamed(kind: Kind, name: str) -> Judgement:
-        return Judgement(name, site.mode, generation, reference, ruleset, ruleset.policy(kind), lists)
+        return Judgement(
+            name, site.mode, generation, reference, ruleset, ruleset.policy(kind, origin_blind=blind), lists
+        )
 
     any_landing, any_post = unnamed(Kind.LANDING, "any page"), unnamed(Kind.SUBMISSION, "any form")
     return SiteRoutes(site, upstream, tuple(landings), tuple(forms), any_landing, any_post)

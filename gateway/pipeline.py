@@ -91,6 +91,7 @@ class Pipeline:
             failures.append((f"detector {detector}", kind))
             count("leadgate_detector_failures", detector)
             seldom("detector failed", detector, detector=detector, error=kind)
+        signals = by.policy.noted(signals)
         clock = stage("detectors", clock)
         try:
             verdict = by.ruleset.judge(signals, observation, by.policy, by.lists.match(observation), failures)

@@ -41,8 +41,10 @@ class Ruleset:
         pack: str | None = None,
         review_below: int | None = None,
         undecided_below: int | None = None,
+        origin_blind: bool = False,
     ) -> Policy:
-        """What a route is judged by; None leaves a value to the pack. Raises ValueError for an unknown pack or one of another kind."""
+        """What a route is judged by; None leaves a value to the pack. `origin_blind`: nothing that rests on a person's name, language or
+        country is taken note of. Raises ValueError for an unknown pack or one of another kind."""
         name = DEFAULT_PACK[kind] if pack is None else pack
         if name not in self.packs:
             raise ValueError(
@@ -53,7 +55,8 @@ class Ruleset:
             raise ValueError(f"pack {name} judges a {chosen.kind}, not a {kind}. Choose another pack for this route.")
         review = chosen.review_below if review_below is None else review_below
         undecided = chosen.undecided_below if undecided_below is None else undecided_below
-        return Policy(kind, name, review, undecided, score_at(review))
+        off = frozenset(w.id for w in self.weights.values() if w.sensitive is not None) if origin_blind else frozenset()
+        return Policy(kind, name, review, undecided, score_at(review), off)
 
     def judge(
         self,
@@ -151,6 +154,7 @@ class Ruleset:
                 "schema": 1,
                 "weights": {
                     w.id: {"millis": w.millis, "band": w.band, "ivt": w.ivt, "category": w.category, "text": w.text}
+                    | ({"sensitive": w.sensitive} if w.sensitive else {})
                     for w in self.weights.values()
                 },
                 "packs": {pack.name: _content(pack) for pack in self.packs.values()},

@@ -42,6 +42,7 @@ class Policy:
     review_below     quality, 0-100, below which the visitor is reviewed; 0: never
     undecided_below  confidence, 0-100, below which the class of traffic is undecided
     review_at        the same threshold as a sum in millis: reviewed from here on
+    off              signals that this route does not take note of
     """
 
     kind: Kind
@@ -49,6 +50,11 @@ class Policy:
     review_below: int
     undecided_below: int
     review_at: int
+    off: frozenset[str] = frozenset()
+
+    def noted(self, signals: list[Signal]) -> list[Signal]:
+        """Those of `signals` that this route takes note of."""
+        return [signal for signal in signals if signal.id not in self.off] if self.off else signals
 
 
 class Sum(NamedTuple):

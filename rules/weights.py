@@ -15,12 +15,20 @@ from rules.problems import suggest
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _HOLE = re.compile(r"\{(\d)\}")
 UNKNOWN_EVIDENCE = "unknown"
+SENSITIVE = ("name", "language", "geography")
+"""What a finding may rest on that stands for where a person comes from. Decisions on credit, housing, jobs and insurance must not: there such
+findings are switched off."""
+_PROSE = ("why", "evidence", "innocent")
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One signal as the rules know it. `millis` of log-odds at full strength, `source` "file:line" of whoever set it, `holes` how many pieces of
-    evidence the text asks for."""
+    evidence the text asks for.
+
+    why, evidence, innocent  for the reference: why it tells something, what its evidence strings are, which real people cause it
+    sensitive                one of SENSITIVE, or None
+    """
 
     id: str
     group: str
@@ -31,6 +39,10 @@ class Weight:
     text: str
     source: str
     holes: int = 0
+    why: str = ""
+    evidence: str = ""
+    innocent: str = ""
+    sensitive: str | None = None
 
     @property
     def decisive(self) -> bool:
@@ -110,7 +122,9 @@ def read_group(
         if not _ID.fullmatch(signal) or not signal.startswith(stem + "."):
             doc.problem(key, f"{signal} is no signal id of group {stem}", f'Ids read "{stem}.something", lower case.')
             continue
-        values = doc.fields(node, f"signal {signal}", ("band", "weight", "ivt", "category", "text"))
+        values = doc.fields(
+            node, f"signal {signal}", ("band", "weight", "ivt", "category", "text", "sensitive", *_PROSE)
+        )
         if "band" in values and "weight" in values:
             doc.problem(values["weight"], f"{signal} has both band and weight", "Keep one of them.")
         if not shipped and signal not in drafts and "text" not in values:
@@ -133,6 +147,10 @@ def _merge(doc: Document, draft: Draft, name: str, node: Node) -> None:
         value = doc.choice(node, "ivt class", IVT_CLASSES)
     elif name == "category":
         value = doc.choice(node, "category", CATEGORIES)
+    elif name == "sensitive":
+        value = doc.choice(node, "sensitive", SENSITIVE)
+    elif name in _PROSE:
+        value = doc.string(node, name)
     else:
         value = doc.string(node, "text")
         if value is not None:
@@ -182,6 +200,22 @@ def build(draft: Draft) -> Weight | None:
         number, source = values["weight"]
         millis = int(number)
     text = values["text"][0]
-    holes = len(set(_HOLE.findall(text)))
-    category = values["category"][0] if "category" in values else None
-    return Weight(draft.id, draft.group, millis, band, values["ivt"][0], category, text, source, holes)
+
+    def told(name: str) -> str | None:
+        return values[name][0] if name in values else None
+
+    return Weight(
+        draft.id,
+        draft.group,
+        millis,
+        band,
+        values["ivt"][0],
+        told("category"),
+        text,
+        source,
+        len(set(_HOLE.findall(text))),
+        told("why") or "",
+        told("evidence") or "",
+        told("innocent") or "",
+        told("sensitive"),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -232,6 +233,16 @@ class Beacon(Section):
     )
 
 
+class Sector(StrEnum):
+    """What the leads of a site decide on. All but `general` are fields where the law forbids to treat people by where they come from."""
+
+    GENERAL = "general"
+    CREDIT = "credit"
+    HOUSING = "housing"
+    JOBS = "jobs"
+    INSURANCE = "insurance"
+
+
 class Site(Section):
     """One web site behind the gateway."""
 
@@ -260,6 +271,13 @@ class Site(Section):
         description=(
             "`monitor` judges and records, visitors notice nothing; `tag` also tells the origin in `X-Lead-*` "
             "headers; `enforce` also holds and declines. Begin with monitor."
+        ),
+    )
+    sector: Sector = Field(
+        default=Sector.GENERAL,
+        description=(
+            "What the leads are about. `credit`, `housing`, `jobs` and `insurance` switch off every signal that rests on a "
+            "person's name, language or country: none of them is reported, counted or recorded."
         ),
     )
     session: Literal["cookie", "derived", "off"] = Field(
