@@ -14,17 +14,16 @@ from typing import Any
 
 import typer.main
 
-import detectors
+sys.path.insert(0, str(Path(__file__).parent))
+
+import signal_pages
+
 from gateway import config
 from gateway.cli.main import app
 from gateway.console import openapi
 from gateway.log import EVENTS
 from gateway.metrics import METRICS
 from rules import loader
-from rules.bands import BANDS
-from rules.pack import Composite, Pack
-from rules.ruleset import Ruleset
-from rules.weights import Weight
 
 Command = Any  # typer carries a copy of click of its own and names no public type for it
 Parameter = Any
@@ -38,7 +37,7 @@ def pages() -> dict[str, str]:
     rules = loader.load()
     return {
         "config.md": config.reference(),
-        "signals.md": signals(rules),
+        **signal_pages.pages(rules, NOTE, table),
         "metrics.md": metrics(),
         "logs.md": logs(),
         "commands.md": commands(),
@@ -51,110 +50,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
     )
-
-
-# signals
-
-
-def signals(rules: Ruleset) -> str:
-    emitted = emitters(rules)
-    groups: dict[str, list[Weight]] = {}
-    for weight in rules.weights.values():
-        groups.setdefault(weight.group, []).append(weight)
-    landing, form = rules.packs["landing-page"], rules.packs["lead-form"]
-    parts = [
-        "# Signals\n",
-        NOTE,
-        "A signal is one finding of a detector. It adds its weight, times its strength (0 to 1), to the sum that quality is made of;",
-        "a group adds no more than its cap. [Rules](rules.md) says how the sum becomes a verdict and how to change any of this.\n",
-        "- **weight**: the band and what it adds at full strength. `none` is shown and counts nothing. Only `decisive` can reject.",
-        "- **class**: the class of invalid traffic it speaks for: `givt` general, `sivt` sophisticated, `none` neither.",
-        "- **category**: the category of invalid traffic, in the words of the Trustworthy Accountability Group.",
-        "- **text**: what reports say; `{0}`, `{1}` are the evidence that was found.",
-        "- **from**: the detector in `detectors/`, or the composite rule that adds it.\n",
-        f"There are {len(rules.weights)} signals in {len(groups)} groups.\n",
-    ]
-    for name, found in groups.items():
-        cap = landing.caps.get(name), form.caps.get(name)
-        limit = "no cap" if cap == (None, None) else f"cap {amount(cap[0] or cap[1] or 0)}"
-        if cap[0] != cap[1]:
-            limit = f"cap {amount(cap[0] or 0)} on page views, {amount(cap[1] or 0)} on forms"
-        parts += [f"## {name}\n", f"{comment(name)} Group {limit}.\n"]
-        rows = [
-            (
-                f"`{weight.id}`",
-                amount(weight.millis, weight.band),
-                weight.ivt,
-                weight.category or "",
-                weight.text,
-                ", ".join(emitted[weight.id]),
-            )
-            for weight in found
-        ]
-        parts += [table(("signal", "weight", "class", "category", "text", "from"), rows), ""]
-    parts += [
-        "## Composite rules\n",
-        "Rules over several findings, shipped in `rules/packs/`. They know what a single finding cannot.\n",
-    ]
-    for pack in rules.packs.values():
-        parts += [
-            f"### {pack.name}\n",
-            *policy(pack),
-            "",
-            table(("name", "why", "looks at", "then"), list(map(row, pack.composites))),
-            "",
-        ]
-    return "\n".join(parts)
-
-
-def amount(millis: int, band: str | None = None) -> str:
-    """In words and numbers: "high (2.5)"; a weight outside the bands is its number."""
-    name = band or next((name for name, value in BANDS.items() if value == millis), None)
-    return f"{millis / 1000:g}" if name is None else f"{name} ({millis / 1000:g})"
-
-
-def comment(group: str) -> str:
-    """The sentence or two at the head of a weights file."""
-    text = (loader.BUILTIN / "weights" / f"{group}.yaml").read_text("utf-8")
-    lines = text.splitlines()
-    said = [
-        line.removeprefix("#").strip()
-        for line in lines[: next(n for n, line in enumerate(lines) if not line.startswith("#"))]
-    ]
-    return " ".join(said)
-
-
-def policy(pack: Pack) -> Iterator[str]:
-    yield f"Judges: {'page views' if pack.kind == 'landing' else 'form posts'}. Prior {pack.prior / 1000:g}."
-    yield f"Review below quality {pack.review_below}; undecided below confidence {pack.undecided_below}."
-    if pack.allow:
-        yield "Always accepted: " + ", ".join(f"`{name}`" for name in sorted(pack.allow)) + "."
-
-
-def row(composite: Composite) -> tuple[str, str, str, str]:
-    effects = [f"remove `{name}`" for name in composite.remove]
-    effects += [f"`{name}` becomes {amount(value)}" for name, value in composite.replace]
-    effects += [f"add `{name}`, {amount(value)}" for name, value in composite.add]
-    return composite.name, composite.text, ", ".join(f"`{name}`" for name in composite.on), "; ".join(effects)
-
-
-def emitters(rules: Ruleset) -> dict[str, list[str]]:
-    """Signal → where it comes from: detectors that name it, or put its id together from their own group, and composites that add it."""
-    places = {
-        detect.__module__.removeprefix("detectors."): Path(sys.modules[detect.__module__].__file__ or "")
-        for detect in detectors.DETECTORS
-    }
-    texts = {name: path.read_text("utf-8") for name, path in places.items()}
-    found: dict[str, list[str]] = {}
-    for signal, weight in rules.weights.items():
-        named = [name for name, text in texts.items() if f'"{signal}"' in text]
-        if not named and weight.group in texts:
-            named = [weight.group]
-        named += [
-            f"composite {c.name}" for pack in rules.packs.values() for c in pack.composites if signal in dict(c.add)
-        ]
-        found[signal] = [name if name.startswith("composite") else f"`{name}.py`" for name in dict.fromkeys(named)]
-    return found
 
 
 # metrics and logs
@@ -304,6 +199,7 @@ def main() -> int:
     for name in stale:
         print(f"{'not current' if check else 'written'}: docs/reference/{name}")
         if not check:
+            (HERE / name).parent.mkdir(exist_ok=True)
             (HERE / name).write_text(pages()[name], "utf-8")
     return 1 if check and stale else 0
 
