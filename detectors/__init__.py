@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import modules
 
 from detectors import (
     agents,
@@ -40,9 +41,8 @@ DETECTORS: tuple[Detector, ...] = (
     duplicate.detect,
 )
 
-OF_A_FORM = (honeypot.detect, token.detect, email.detect, phone.detect, duplicate.detect)
-OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if detect not in OF_A_FORM])
-"""Those that have something to look at where no form was posted."""
+OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if not getattr(modules[detect.__module__], "FORMS_ONLY", False)])
+"""Those that have something to look at where no form was posted: a file that says `FORMS_ONLY = True` has not."""
 
 
 def run(

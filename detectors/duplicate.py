@@ -15,6 +15,8 @@ from detectors.signal import Signal
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
+FORMS_ONLY = True
+
 CLICKS = 3
 """So many times is the same form taken to be sent by one impatient person where its token cannot tell: its uses are unknown or known in part."""
 

@@ -22,6 +22,8 @@ from detectors.signal import Signal
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
+FORMS_ONLY = True
+
 LONGEST = 320
 """Characters; a local part has at most 64, a domain 255. Longer text is not looked at."""
 

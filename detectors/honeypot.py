@@ -26,6 +26,8 @@ from detectors.signal import Signal
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
+FORMS_ONLY = True
+
 DEFAULT_NAME = "lg_note_k7"
 """Name of the honeypot where the site owner gives none: no word in it is one that a browser, a password manager or a translation tool fills."""
 

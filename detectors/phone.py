@@ -23,6 +23,8 @@ from geoip.network import Network
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
+FORMS_ONLY = True
+
 LONGEST = 80
 """Characters of a field that are looked at; more is no phone number."""
 

@@ -16,6 +16,8 @@ from detectors.signal import Signal
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
+FORMS_ONLY = True
+
 AT_ONCE_MS = 1_000
 """Nobody reads and fills a form within a second, not even with a password manager; from here down the strength is full."""
 
