@@ -32,3 +32,17 @@ class LeadState(StrEnum):
     REFUSED = "refused"  # the origin answered 4xx: its own validation; kept, not counted as a lead
     EXPIRED = "expired"  # held longer than the retention allows
     ERASED = "erased"  # personal values deleted on request
+
+
+class Label(StrEnum):
+    """What a person or a CRM says a record was, or what became of a lead: one list for both."""
+
+    PERSON = "person"  # somebody looked: a person
+    BOT = "bot"  # a program
+    JUNK = "junk"  # spam, nonsense, a prank
+    UNREACHABLE = "unreachable"  # nobody answers under what was given
+    WRONG_PERSON = "wrong_person"  # somebody answers and never asked for anything
+    NOT_FIT = "not_fit"  # a person, but not a customer for us
+    MQL = "mql"  # marketing-qualified lead
+    SQL = "sql"  # sales-qualified lead
+    CUSTOMER = "customer"  # bought; may carry a value with its currency

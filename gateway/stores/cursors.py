@@ -41,10 +41,33 @@ class Named(msgspec.Struct, frozen=True, array_like=True):
         return len(self.id) == 36 and self.id.isascii() and self.id.replace("-", "").isalnum()
 
 
-Position = TypeVar("Position", Numbered, Named)
+class Following(msgspec.Struct, frozen=True, array_like=True):
+    """The same in lists of events, record by record: the record, and within it when (or as which number) the last event was written, and its id
+    ("" where events are numbered).
+    """
+
+    kind: str
+    at: int
+    record: str
+    id: str
+
+    def sound(self) -> bool:
+        return all(len(each) <= 64 and each.isascii() and each.replace("-", "").isalnum() for each in (self.record, self.id or "0"))
 
 
-def cursor_of(position: Numbered | Named) -> str:
+Position = TypeVar("Position", Numbered, Named, Following)
+
+
+def first_id(at: int) -> str:
+    """The smallest UUIDv7 of a time (UTC microseconds), cut to what an id can say."""
+    text = f"{min(max(at // 1000, 0), 2**48 - 1):012x}"
+    return f"{text[:8]}-{text[8:]}-0000-0000-000000000000"
+
+
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+def cursor_of(position: Numbered | Named | Following) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
@@ -60,6 +83,11 @@ def position_of(cursor: str | None, kind: str, form: type[Position]) -> Position
     if position.kind != kind or abs(position.at) >= 2**62 or not position.sound():
         raise BadCursor
     return position
+
+
+def term_tokens(keys: KeyRing, term: str) -> tuple[bytes, ...]:
+    """The keyed hashes of a look-up term ("email:…", see records.Personal), one for each key."""
+    return tuple(blind_token(key, term) for key in keys.all(HASH))
 
 
 def address_tokens(keys: KeyRing, q: str | None) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ StoreError
 ├── StoreUnavailable       it cannot commit now (disk full, locked, closing); tried again by itself
 │   └── Unstorable         it cannot commit this, however often it is tried; all else it can
 ├── UnknownLead            no lead has this id
+├── UnknownRecord          neither a record nor a lead has this id
 ├── IllegalTransition      a lead cannot go from its state to the one asked for
 └── BadCursor              the cursor was not made by this store
 """
@@ -82,6 +83,12 @@ class UnknownLead(StoreError):
     def __init__(self, lead_id: str) -> None:
         super().__init__(f"no lead has the id {lead_id}")
         self.lead_id = lead_id
+
+
+class UnknownRecord(StoreError):
+    def __init__(self, record_id: str) -> None:
+        super().__init__(f"no record or lead has the id {record_id}")
+        self.record_id = record_id
 
 
 class IllegalTransition(StoreError):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
-from gateway.model import LeadState
+from gateway.model import Label, LeadState
 
 P, H, D, R, F, X, E = (
     LeadState.PENDING,
@@ -106,13 +106,16 @@ class ReleaseJob(msgspec.Struct, frozen=True):
 
 
 class LeadFilter(msgspec.Struct, frozen=True):
-    """Which leads. `since` inclusive, `until` exclusive, by the time of receipt."""
+    """Which leads. `since` inclusive, `until` exclusive, by the time of receipt; `label`: one that is in effect from
+    any source.
+    """
 
     state: LeadState | None = None
     site: str | None = None
     form: str | None = None
     since: int | None = None
     until: int | None = None
+    label: Label | None = None
 
 
 class LeadPage(msgspec.Struct, frozen=True):

@@ -11,12 +11,15 @@ columns are an index over them. Times are integer UTC microseconds, ids UUIDv7 t
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gateway.model import LeadState
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
+
+if TYPE_CHECKING:  # they are made of what stands here
+    from gateway.stores.labels import EventPage, LabelPage, NewLabel
 
 PERSONAL_GROUPS = ("network", "browser", "person")
 """The three groups of personal values, each erasable and disclosable by itself."""
@@ -169,6 +172,11 @@ class Store(Protocol):
     async def add(self, entries: Sequence[Entry]) -> None:
         """Queue many records, waiting for room (replay). Raises StoreUnavailable where the store cannot commit."""
 
+    async def label(self, record_id: str, label: NewLabel) -> bool:
+        """Say what a record or lead was; durable when it returns. False where the same was said before, and nothing
+        is added. Raises UnknownRecord, StoreUnavailable.
+        """
+
     async def settle(
         self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
     ) -> None:
@@ -213,6 +221,28 @@ class Store(Protocol):
 
     async def events(self, record_id: str) -> tuple[StoredEvent, ...]:
         """Oldest first."""
+
+    async def noted(
+        self,
+        names: Sequence[str],
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> EventPage:
+        """Events of these names, of all records whose time is in [since, until), in bounded pages. Raises BadCursor."""
+
+    async def labels(
+        self, since: int | None = None, until: int | None = None, cursor: str | None = None, limit: int = 1000
+    ) -> LabelPage:
+        """All labels of the records whose time is in [since, until): for learning, in bounded pages; see `in_effect`
+        for which of them count. Raises BadCursor.
+        """
+
+    async def find(self, term: str, limit: int = 10) -> tuple[str, ...]:
+        """Ids of the records with a personal value, newest first: "email:…" in lower case, "phone:" and digits,
+        "address:…". Those whose values were erased are not found.
+        """
 
     async def entries(self, writer: str, after: int = 0, limit: int = 1000) -> tuple[StoredEntry, ...]:
         """A writer's chain by seq, from `after` on, for verification and exports."""

@@ -10,6 +10,8 @@ from gateway.model import LeadState
 from gateway.stores.errors import StoreUnavailable
 from gateway.stores.group_commit import CommitQueue
 from gateway.stores.keys import SEAL, KeyRing
+from gateway.stores.labels import EVENT as LABEL
+from gateway.stores.labels import EventPage, LabelPage, labels_in
 from gateway.stores.leads import NewLead
 from gateway.stores.operations import EventEntry, LeadRow, Pieces, Settle, Unjournaled, make_event
 from gateway.stores.records import Entry, StoreStats
@@ -88,6 +90,17 @@ class WritingStore(ABC):
 
     def _settle(self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str) -> Settle:
         return Settle(lead_id, state, note, self._clock(), self._event(lead_id, event, data))
+
+    @abstractmethod
+    async def noted(
+        self, names: Sequence[str], since: int | None = None, until: int | None = None, limit: int = 1000, cursor: str | None = None
+    ) -> EventPage: ...
+
+    async def labels(
+        self, since: int | None = None, until: int | None = None, cursor: str | None = None, limit: int = 1000
+    ) -> LabelPage:
+        page = await self.noted((LABEL,), since, until, limit, cursor)
+        return LabelPage(labels_in(page.items), page.next_cursor)
 
     async def flush(self) -> None:
         await self._writer.flush()

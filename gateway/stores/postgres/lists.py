@@ -15,6 +15,7 @@ from gateway.stores.keys import KeyRing
 from gateway.stores.leads import LeadFilter, LeadPage
 from gateway.stores.postgres.connect import Connection
 from gateway.stores.postgres.copy import free_text
+from gateway.stores.postgres.noted import LABELLED
 from gateway.stores.postgres.partitions import DAY_US
 from gateway.stores.postgres.reads import LEAD, entries_by_id, lead_of
 from gateway.stores.records import RecordFilter, RecordPage
@@ -141,6 +142,8 @@ async def lead_page(connection: Connection, where: LeadFilter, limit: int, curso
         if value is not None:
             terms.add(f"{column} = ?", value)
     _times(terms, "l.received_at", where.since, where.until)
+    if where.label is not None:
+        terms.add(LABELLED, where.label.value)
     if position is not None:
         terms.add("(l.received_at, l.id) < (?, ?::uuid)", position.at, position.id)
     rows = await connection.fetch(

@@ -89,7 +89,11 @@ async def events_of(connection: Connection, record_id: str) -> tuple[StoredEvent
     if not is_id(record_id):
         return ()
     found = await connection.fetch("SELECT id FROM events WHERE record = $1 ORDER BY at, id", record_id)
-    ids = [str(row["id"]) for row in found]
+    return await events_by_id(connection, [str(row["id"]) for row in found])
+
+
+async def events_by_id(connection: Connection, ids: Sequence[str]) -> tuple[StoredEvent, ...]:
+    """In the order of `ids`."""
     if not ids:
         return ()
     rows = await connection.fetch(f"SELECT {_ENTRY} FROM entries AS e WHERE e.id = ANY($1::text[]::uuid[])", ids)

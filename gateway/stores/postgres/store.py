@@ -14,11 +14,12 @@ from typing import cast
 from gateway.model import LeadState, now_us
 from gateway.stores.carry.carried import Batch, Loose
 from gateway.stores.keys import SEAL, KeyRing
+from gateway.stores.labels import EventPage, NewLabel
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, ReleaseJob, StoredLead
 from gateway.stores.operations import (
     OPERATOR,
 )
-from gateway.stores.postgres import lists, outbox, reads
+from gateway.stores.postgres import lists, noted, outbox, reads
 from gateway.stores.postgres.absorb import Absorb, TakeBack
 from gateway.stores.postgres.commit import Operation, Transaction
 from gateway.stores.postgres.connect import Readers, connect
@@ -113,6 +114,9 @@ class PostgresStore(WritingStore):
     async def take_turn(self, name: str, now: int, every: int) -> bool:
         return bool(await self._writer.do(partial(_take_turn, name=name, now=now, every=every)))
 
+    async def label(self, record_id: str, label: NewLabel) -> bool:
+        return bool(await self._writer.do(noted.add_label(record_id, label, self._event)))
+
     async def enqueue_release(self, lead_id: str, by: str) -> None:
         await self._writer.do(outbox.enqueue(lead_id, by, self._clock(), self._event))
 
@@ -153,6 +157,19 @@ class PostgresStore(WritingStore):
 
     async def events(self, record_id: str) -> tuple[StoredEvent, ...]:
         return await self._readers.run(reads.events_of, record_id)
+
+    async def noted(
+        self,
+        names: Sequence[str],
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> EventPage:
+        return await self._readers.run(noted.noted, names, since, until, limit, cursor)
+
+    async def find(self, term: str, limit: int = 10) -> tuple[str, ...]:
+        return await self._readers.run(noted.find, self._keys, term, limit)
 
     async def entries(self, writer: str, after: int = 0, limit: int = 1000) -> tuple[StoredEntry, ...]:
         return await self._readers.run(reads.chain_of, writer, after, limit)

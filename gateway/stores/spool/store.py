@@ -16,8 +16,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, M
 from pathlib import Path
 
 from gateway.model import LeadState, now_us
-from gateway.stores.errors import StoreUnavailable, UnknownLead
+from gateway.stores.errors import StoreUnavailable, UnknownLead, UnknownRecord
 from gateway.stores.keys import KeyRing
+from gateway.stores.labels import EventPage, LabelPage, NewLabel
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, NewLead, ReleaseJob, StoredLead
 from gateway.stores.operations import Settle, make_event
 from gateway.stores.records import Entry, RecordFilter, RecordPage, StoredEntry, StoredEvent, StoreStats
@@ -114,6 +115,18 @@ class SpooledStore:
     def _item(self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str) -> Settle:
         now = self._clock()
         return Settle(lead_id, state, note, now, make_event(lead_id, event, data, now))
+
+    async def label(self, record_id: str, label: NewLabel) -> bool:
+        """Not spooled: whether the record exists can only be said by the shared store, and whoever labels can wait."""
+        primary = self._keeper.there()
+        try:
+            return await primary.label(record_id, label)
+        except UnknownRecord:
+            if await self._spool.lead(record_id) is None and await self._spool.get_record(record_id) is None:
+                raise
+            raise StoreUnavailable(
+                f"record {record_id} is on its way from the spool to PostgreSQL: try again in a moment"
+            ) from None
 
     async def settle(
         self, lead_id: str, state: LeadState, event: str, data: Mapping[str, object], note: str = ""
@@ -223,6 +236,24 @@ class SpooledStore:
 
     async def events(self, record_id: str) -> tuple[StoredEvent, ...]:
         return await self._keeper.there().events(record_id)
+
+    async def noted(
+        self,
+        names: Sequence[str],
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> EventPage:
+        return await self._keeper.there().noted(names, since, until, limit, cursor)
+
+    async def labels(
+        self, since: int | None = None, until: int | None = None, cursor: str | None = None, limit: int = 1000
+    ) -> LabelPage:
+        return await self._keeper.there().labels(since, until, cursor, limit)
+
+    async def find(self, term: str, limit: int = 10) -> tuple[str, ...]:
+        return await self._keeper.there().find(term, limit)
 
     async def entries(self, writer: str, after: int = 0, limit: int = 1000) -> tuple[StoredEntry, ...]:
         return await self._keeper.there().entries(writer, after, limit)

@@ -15,6 +15,7 @@ from gateway.stores.cursors import LOOKED_AT, Numbered, address_tokens, cursor_o
 from gateway.stores.keys import KeyRing
 from gateway.stores.leads import Conservation, LeadFilter, LeadPage, StoredLead
 from gateway.stores.records import PERSONAL_GROUPS, Personal, RecordFilter, RecordPage, StoredEntry, StoredEvent
+from gateway.stores.sqlite.noted import LABELLED
 
 # CAST: whoever changed a value by hand may have left text where bytes were, and must be found out, not crash the reader.
 _ENTRY = "e.n, e.type, e.id, e.writer, e.seq, e.hash, CAST(e.body AS BLOB)"
@@ -192,6 +193,8 @@ def lead_page(connection: sqlite3.Connection, where: LeadFilter, limit: int, cur
         if value is not None:
             terms.add(f"{column} = ?", value)
     _times(terms, "l.received_at", where.since, where.until)
+    if where.label is not None:
+        terms.add(LABELLED, where.label.value)
     if position is not None:
         terms.add("(l.received_at, l.n) < (?, ?)", position.at, position.n)
     rows = connection.execute(

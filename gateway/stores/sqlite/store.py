@@ -19,11 +19,12 @@ from gateway.model import LeadState, now_us
 from gateway.stores.errors import StoreMissing, StoreUnavailable, StoreUnopenable
 from gateway.stores.group_commit import Bounds
 from gateway.stores.keys import SEAL, KeyRing
+from gateway.stores.labels import EventPage, NewLabel
 from gateway.stores.leads import Conservation, LeadBody, LeadFilter, LeadPage, ReleaseJob, StoredLead
 from gateway.stores.operations import OPERATOR as OPERATOR
 from gateway.stores.records import RecordFilter, RecordPage, StoredEntry, StoredEvent
 from gateway.stores.sealing import Damaged, Sealer
-from gateway.stores.sqlite import outbox, reads
+from gateway.stores.sqlite import noted, outbox, reads
 from gateway.stores.sqlite.commit import Operation, Transaction
 from gateway.stores.sqlite.recovery import check_end, check_keys, note_keys, recover
 from gateway.stores.sqlite.schema import connect, connect_reading, explained, lock
@@ -160,6 +161,9 @@ class SqliteStore(WritingStore):
     async def take_turn(self, name: str, now: int, every: int) -> bool:
         return bool(await self._writer.do(partial(_take_turn, name=name, now=now, every=every)))
 
+    async def label(self, record_id: str, label: NewLabel) -> bool:
+        return bool(await self._writer.do(noted.add_label(record_id, label, self._event)))
+
     async def enqueue_release(self, lead_id: str, by: str) -> None:
         await self._writer.do(outbox.enqueue(lead_id, by, self._clock(), self._event))
 
@@ -207,6 +211,19 @@ class SqliteStore(WritingStore):
 
     async def events(self, record_id: str) -> tuple[StoredEvent, ...]:
         return await self._read(reads.events_of, record_id)
+
+    async def noted(
+        self,
+        names: Sequence[str],
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> EventPage:
+        return await self._read(noted.noted, names, since, until, limit, cursor)
+
+    async def find(self, term: str, limit: int = 10) -> tuple[str, ...]:
+        return await self._read(noted.find, self._keys, term, limit)
 
     async def entries(self, writer: str, after: int = 0, limit: int = 1000) -> tuple[StoredEntry, ...]:
         return await self._read(reads.chain_of, writer, after, limit)
