@@ -12,7 +12,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from detectors.observation import ReverseName, Unavailable
 from detectors.reference import Reference
 from gateway import backends
 from gateway.bounds import intake_limits
@@ -26,6 +25,7 @@ from gateway.edge import Edge
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import decode
 from gateway.facts.collect import Collector
+from gateway.facts.mail_dns import MailDns
 from gateway.facts.reverse import ReverseDns
 from gateway.generation import Generation
 from gateway.intake.exchange import Exchange
@@ -48,7 +48,6 @@ from gateway.upstream.client import Upstream
 from gateway.visits.arrivals import Arrivals
 from gateway.watch import Watch
 from gateway.workers.worker import APPLIED, LEAVE, READY, REFUSED, RELOAD, Worker
-from geoip.network import Network
 
 IDLE_S = 3.0
 """Seconds that a worker which is replaced keeps idle connections, for a request that may be on its way. The next one is served by others."""
@@ -173,14 +172,17 @@ class Gateway:
 
     def _wire(self) -> None:
         config, keys, worker = self.config, self.keys, self.worker
-        self.suspicion = ProxySuspicion(lambda address: self._network(address).labels)
+        self.suspicion = ProxySuspicion(lambda address: self._built.network.lookup(address).labels)
         self.reverse = ReverseDns([str(server) for server in config.dns.servers], config.dns.deadline_ms / 1000)
+        self.mail_dns = MailDns([str(server) for server in config.dns.servers], config.dns.mail_deadline_ms / 1000)
         collector = Collector(
             keys.current(stored_keys.HASH).derive("hot state"),
             self.hot,
             lambda address: self._built.network_fact(address),
-            self.reverse_fact,
+            lambda address: self.reverse(address),
             lambda agent, network: self._built.wants_reverse(agent, network),
+            self.mail_dns,
+            lambda arrival: self._built.mail_domain(arrival),
         )
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
@@ -237,6 +239,7 @@ class Gateway:
         await self.store.close()
         await self.hot.close()
         await self.reverse.close()
+        await self.mail_dns.close()
         for upstream in self._built.upstreams.values():
             await upstream.close()
         if self.worker is not None:
@@ -276,14 +279,6 @@ class Gateway:
 
     def _snapshot(self) -> Snapshot:
         return self.metrics.snapshot(self._advice())
-
-    # facts
-
-    def _network(self, address: str) -> Network:
-        return self._built.network.lookup(address)
-
-    async def reverse_fact(self, address: str) -> ReverseName | Unavailable:
-        return await self.reverse(address)
 
     # leads
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from detectors import crawlers
+from detectors.email_domains import EmailDomains
 from detectors.observation import Unavailable
 from detectors.reference import Reference
 from gateway.bounds import upstream_settings
 from gateway.config import Config, Site
 from gateway.edge.warm_up import warm_up
+from gateway.facts.arrival import Arrival
+from gateway.facts.mail_dns import domain_to_ask
 from gateway.generation import Generation
 from gateway.generation import build as build_generation
 from gateway.upstream.client import Upstream
@@ -47,6 +50,9 @@ class Built:
             return self.network.lookup(address)
         except GeoipError as error:
             return Unavailable(f"network: {error}")
+
+    def mail_domain(self, arrival: Arrival) -> str | None:
+        return domain_to_ask(arrival, EmailDomains.builtin()) if self.config.dns.enabled else None
 
     def wants_reverse(self, agent: str, network: Network) -> bool:
         return self.config.dns.enabled and crawlers.needs_reverse(agent, network.labels)

@@ -154,10 +154,13 @@ ServerAddress = Annotated[str, PlainValidator(_server), WithJsonSchema({"type": 
 
 
 class Dns(Section):
-    """Reverse look-ups, which confirm that a crawler is who it says it is."""
+    """Reverse look-ups, which confirm that a crawler is who it says it is, and where the mail of a lead's domain goes."""
 
     enabled: Flag = Field(
-        default=True, description="Ask DNS. Off: crawlers are verified by their published address ranges only."
+        default=True,
+        description=(
+            "Ask DNS. Off: crawlers are verified by their published address ranges only, and mail domains are not looked up."
+        ),
     )
     servers: tuple[ServerAddress, ...] = Field(
         default=(), max_length=8, description="Addresses of the name servers to ask. Empty: those of the machine."
@@ -169,6 +172,16 @@ class Dns(Section):
         description=(
             "Milliseconds a decision waits for DNS. Then it is taken without, and says so. Only visitors that "
             "claim to be a crawler wait at all."
+        ),
+    )
+    mail_deadline_ms: Whole = Field(
+        default=150,
+        ge=1,
+        le=10_000,
+        description=(
+            "Milliseconds the decision about a form post waits for the mail hosts of the lead's e-mail domain, "
+            "while the shared state is asked too. Then it is taken without, and says so; the answer is kept for the next lead. "
+            "Domains of large mail providers are not asked for."
         ),
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
-from detectors.observation import Client, Observation, ReverseName, Unavailable
+from detectors.observation import Client, MailDomain, Observation, ReverseName, Unavailable
 from gateway.facts.arrival import Arrival
 from gateway.facts.plan import Hashes, Plan, places
 from gateway.stores.hot import HotState
 from geoip.network import Network
 
 ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
+MailLookup = Callable[[str], Awaitable[MailDomain | Unavailable]]
 
 
 class Collector:
@@ -20,6 +22,7 @@ class Collector:
     hot       counters and seals
     network   address → Network, or Unavailable; a look-up in memory
     reverse   address → forward-confirmed reverse name; asked only where `wants_reverse(user_agent, network)` says so
+    mail      domain → where its mail goes; asked for the domain that `mail_domain(arrival)` names, beside the hot state. None: never
     """
 
     def __init__(
@@ -29,12 +32,16 @@ class Collector:
         network: Callable[[str], Network | Unavailable],
         reverse: ReverseLookup,
         wants_reverse: Callable[[str, Network], bool],
+        mail: MailLookup | None = None,
+        mail_domain: Callable[[Arrival], str | None] = lambda _: None,
     ) -> None:
         self._hashes = Hashes(hash_key)
         self._hot = hot
         self._network = network
         self._reverse = reverse
         self._wants_reverse = wants_reverse
+        self._mail = mail
+        self._mail_domain = mail_domain
 
     async def gather(self, arrival: Arrival, *, dry: bool = False) -> Observation:
         """dry: as if, and nothing is counted or sealed."""
@@ -46,7 +53,13 @@ class Collector:
             network = Unavailable(client.reason)
             address = prefix = ""
         plan = Plan(self._hashes, arrival, network, address, prefix)
-        answers = await self._hot.observe(plan.ops, arrival.at, dry=dry)
+        asked = self._ask_mail(arrival)
+        try:
+            answers = await self._hot.observe(plan.ops, arrival.at, dry=dry)
+            mail = None if asked is None else await asked
+        finally:
+            if asked is not None:
+                asked.cancel()  # nothing where it is done
         results = answers.results
         partial = plan.partial(answers) if answers.partial else ()
         reverse: ReverseName | Unavailable | None = None
@@ -70,4 +83,12 @@ class Collector:
             plan.token(results),
             plan.duplicate(results),
             partial,
+            mail,
         )
+
+    def _ask_mail(self, arrival: Arrival) -> asyncio.Future[MailDomain | Unavailable] | None:
+        """Under way, or None where there is nothing to ask."""
+        if self._mail is None or arrival.lead is None:
+            return None
+        domain = self._mail_domain(arrival)
+        return None if domain is None else asyncio.ensure_future(self._mail(domain))
