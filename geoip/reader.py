@@ -9,6 +9,8 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
 from geoip.errors import GeoipError
+from geoip.kinds import KINDS as ALL_KINDS
+from geoip.kinds import Kinds
 from geoip.mmdb import Database, Facts
 from geoip.network import Network
 from geoip.published import KINDS, builtin
@@ -17,7 +19,7 @@ from geoip.ranges import V4_BITS, V6_BITS, LabelledRange, Ranges
 CACHE_SIZE = 65_536
 """Addresses remembered: about 20 MB when full. Visitors come back within minutes, so a larger cache gains nothing."""
 
-_RANK = {kind: place for place, kind in enumerate(KINDS)}
+_RANK = {kind: place for place, kind in enumerate(dict.fromkeys(KINDS + ALL_KINDS))}
 
 
 class NetworkReader:
@@ -25,6 +27,7 @@ class NetworkReader:
 
     mmdb_paths  MMDB files; where several know a fact, the first one named wins
     ranges      labelled ranges instead of the published ones
+    kinds       what decides over `Network.kind`, instead of the shipped table and words
     cache_size  addresses remembered
     Raises GeoipError, naming the file and the remedy, where a database is absent, damaged or not a database.
     """
@@ -34,9 +37,11 @@ class NetworkReader:
         mmdb_paths: Sequence[str | Path] = (),
         *,
         ranges: Iterable[LabelledRange] | None = None,
+        kinds: Kinds | None = None,
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self.databases = tuple(Database(path) for path in mmdb_paths)
+        self.kinds = Kinds.builtin() if kinds is None else kinds
         self.ranges = _published() if ranges is None else Ranges(ranges, order=KINDS)
         self.lookup = lru_cache(maxsize=cache_size)(self._lookup)
         """`lookup(address) -> Network`, see `_lookup`; remembers the last `cache_size` addresses."""
@@ -61,15 +66,15 @@ class NetworkReader:
             address = address if not self.databases else ".".join(map(str, packed[12:]))
         labels = self.ranges.find(value, bits)
         if labels and labels[0].startswith("reserved:"):
-            return Network(labels=labels[:1])
+            return Network(labels=labels[:1], kind="reserved")
         if not self.databases:
-            return Network(labels=labels)
-        return _merge([database.find(address) for database in self.databases], labels)
+            return Network(labels=labels, kind=self.kinds.of(None, None, labels))
+        return _merge([database.find(address) for database in self.databases], labels, self.kinds)
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hexadecimal) of the ranges and of each database's type, build time and size."""
-        digest = hashlib.sha256(self.ranges.content_hash.encode())
+        """SHA-256 (hexadecimal) of the ranges, the kinds and of each database's type, build time and size."""
+        digest = hashlib.sha256(f"{self.ranges.content_hash}\n{self.kinds.content_hash}".encode())
         for database in self.databases:
             digest.update(f"\n{database.identity}".encode())
         return digest.hexdigest()
@@ -87,7 +92,7 @@ def _published() -> Ranges:
     return Ranges(builtin(), order=KINDS)
 
 
-def _merge(found: list[Facts], labels: tuple[str, ...]) -> Network:
+def _merge(found: list[Facts], labels: tuple[str, ...], kinds: Kinds) -> Network:
     asn, organisation, country, own = found[0]
     for facts in found[1:]:
         if asn is None:
@@ -95,10 +100,11 @@ def _merge(found: list[Facts], labels: tuple[str, ...]) -> Network:
         organisation = organisation or facts.organisation
         country = country or facts.country
         own += facts.labels
+    kind = kinds.of(asn, organisation, labels, own)
     if own:
         named = {
             label.partition(":")[0] for label in labels
         }  # published ranges name the operator, databases only the kind
         labels += tuple(label for label in dict.fromkeys(own) if label.partition(":")[0] not in named)
         labels = tuple(sorted(labels, key=lambda label: _RANK[label.partition(":")[0]]))
-    return Network(asn, organisation, country, labels)
+    return Network(asn, organisation, country, labels, kind)

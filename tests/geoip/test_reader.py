@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from geoip.errors import GeoipError
+from geoip.kinds import Kinds
 from geoip.mmdb import Facts, _facts
 from geoip.network import Network
 from geoip.published import KINDS, builtin
@@ -113,8 +114,9 @@ def test_field_names_of_every_publisher(record: dict[str, object], expected: tup
 def test_facts_of_several_databases_come_together() -> None:
     country = Facts(country="DE", labels=("vpn:database", "hosting:database"))
     numbers = Facts(64500, "Example", "FR", ("vpn:database",))
-    merged = _merge([country, numbers], ("tor:Tor", "hosting:Example Cloud"))
-    assert merged == Network(64500, "Example", "DE", ("tor:Tor", "vpn:database", "hosting:Example Cloud"))
+    merged = _merge([country, numbers], ("tor:Tor", "hosting:Example Cloud"), Kinds.builtin())
+    labels = ("tor:Tor", "vpn:database", "hosting:Example Cloud")
+    assert merged == Network(64500, "Example", "DE", labels, "tor")
 
 
 def test_absent_database(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ class TestRealDatabase:
         found = both.lookup("52.95.110.1")
         assert (found.asn, found.labels) == (16509, ("hosting:Amazon AWS",))
         assert both.lookup("::ffff:52.95.110.1") == found
-        assert both.lookup("10.0.0.1") == Network(labels=("reserved:private",))
+        assert both.lookup("10.0.0.1") == Network(labels=("reserved:private",), kind="reserved")
         assert both.content_hash != NetworkReader().content_hash
 
     def test_damaged_in_the_middle(self, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The strongest statement about a network decides what kind it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from geoip.kinds import KINDS, Kinds
+
+
+@pytest.fixture(scope="module")
+def kinds() -> Kinds:
+    return Kinds(
+        {"hosting": {"Example Cloud": [64500]}, "mixed": {"Example Tel": [64501]}, "unknown": {"Transit": [64502]}},
+        [
+            {"kind": "consumer", "words": ["telecom*"]},
+            {"kind": "hosting", "words": ["*hosting", "data center"], "unless": ["school"]},
+        ],
+        {64510: "business"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("asn", "organisation", "labels", "stated", "kind"),
+    [
+        (64500, None, ("hosting:X", "crawler:googlebot"), (), "crawler"),
+        (64500, None, ("hosting:X", "relay:Y"), (), "relay"),
+        (64500, None, ("hosting:X",), ("vpn:database",), "vpn"),  # an exit in a data centre
+        (64501, None, ("hosting:X",), (), "hosting"),  # a range says more than the number
+        (64500, None, (), ("mobile:database",), "hosting"),
+        (64501, None, (), ("mobile:database",), "mobile"),  # which of its addresses are phones'
+        (64501, None, (), ("hosting:database",), "mixed"),  # carriers are full of people
+        (64502, "Some Hosting", (), (), ""),
+        (64502, "Some Hosting", (), ("hosting:database",), "hosting"),
+        (64503, "Some Hosting", (), ("education:database",), "education"),
+        (64503, "Some Hosting", (), (), "hosting"),
+        (64510, "Some Hosting", ("hosting:X",), ("hosting:database",), "business"),
+        (64510, None, ("relay:Y",), (), "relay"),
+        (None, None, (), (), ""),
+        (None, None, ("other:X",), (), ""),
+    ],
+)
+def test_order(
+    kinds: Kinds, asn: int | None, organisation: str | None, labels: tuple[str, ...], stated: tuple[str, ...], kind: str
+) -> None:
+    assert kinds.of(asn, organisation, labels, stated) == kind
+
+
+@pytest.mark.parametrize(
+    ("organisation", "kind"),
+    [
+        ("TELECOMUNICAÇÕES de Exemplo", "consumer"),
+        ("Example WebHosting, Inc.", "hosting"),
+        ("Example Data-Center", "hosting"),
+        ("School Data Center", ""),
+        ("Data Centerpiece", ""),
+        ("Telecom Hosting", "consumer"),  # the first line decides
+        ("", ""),
+        ("x" * 500 + " hosting", ""),
+    ],
+)
+def test_words(kinds: Kinds, organisation: str, kind: str) -> None:
+    assert kinds.by_name(organisation) == kind
+
+
+def test_the_hash_tells_what_is_in_it(kinds: Kinds) -> None:
+    assert Kinds.builtin().content_hash != kinds.content_hash
+    assert Kinds.builtin(((64500, "business"),)).content_hash != Kinds.builtin().content_hash
+    assert Kinds.builtin() is Kinds.builtin()
+
+
+def test_shipped_tables_name_kinds_only() -> None:
+    shipped = Kinds.builtin()
+    assert set(shipped._table.values()) <= {*KINDS, ""}
+    assert {rule.kind for rule in shipped._rules} <= {*KINDS, ""}
