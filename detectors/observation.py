@@ -138,6 +138,9 @@ class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc
     Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of what stays the same for one browser), session, click,
     email, phone. A dimension without a value for this observation is absent. The distinct members counted are browsers, except for `browser`, where
     they are addresses, and for `email` and `phone`, where they are networks.
+
+    Of leads also crossings, where the distinct members are what stands last in the name: email_phones, phone_emails, phone_names, name_emails,
+    text_emails (a free text of eight words or more, names and numbers left out); and form, where they are networks.
     """
 
     counts: dict[str, Counts]
@@ -248,11 +251,17 @@ class Similar(msgspec.Struct, frozen=True, tag_field="fact", tag="similar", gc=F
     seen      submissions with such a text, this one included
     networks  distinct neighbourhoods (/24 or /48) they came from, exact up to 64
     words     words that were compared; shorter texts are not, the fact is then None
+    form      submissions of this form within a day, this one included: a text that most of them have is the form's own; 0 unknown
+    known_s   seconds since this very text was first sent (30 days are looked back on); 0 now
+    form_known_s  seconds since the form was first seen to be sent, as far back
     """
 
     seen: int
     networks: int
     words: int
+    form: int = 0
+    known_s: int = 0
+    form_known_s: int = 0
 
 
 class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=False):
@@ -318,7 +327,7 @@ class Company(msgspec.Struct, frozen=True, tag_field="fact", tag="company", gc=F
 class Observation(msgspec.Struct, frozen=True, gc=False):
     """One request, as every detector sees it. Times are integer UTC microseconds.
 
-    partial  (fact, why) of facts that may know less than they should, each fact once: velocity, session, click, token, duplicate. What they
+    partial  (fact, why) of facts that may know less than they should, each once: velocity, session, click, token, duplicate, similar. What they
              count did happen; what they do not know of may have happened too. So a signal may rest on what such a fact has seen, never on
              what it has not. A fact that is Unavailable does not stand here.
     """

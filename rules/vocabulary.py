@@ -9,27 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from detectors.observation import WINDOWS, Click, Observation, RenderToken, Session, Unavailable, Velocity
+from detectors.observation import WINDOWS, Click, Observation, RenderToken, Session, Similar, Unavailable, Velocity
+from geoip.kinds import KINDS
 from geoip.network import Network
 
 Value = bool | int | str | list[str] | dict[str, int] | dict[str, str]
 
-NETWORK_KINDS = (
-    "crawler",
-    "relay",
-    "tor",
-    "vpn",
-    "proxy",
-    "monitor",
-    "fetcher",
-    "mobile",
-    "cdn",
-    "hosting",
-    "reserved",
+DIMENSIONS = (
+    "address",
+    "prefix",
+    "network",
+    "browser",
+    "session",
+    "click",
+    "email",
+    "phone",
+    "form",
+    "email_phones",
+    "phone_emails",
+    "phone_names",
+    "name_emails",
+    "text_emails",
 )
-"""In the order of precedence: relays, VPN exits and crawlers stand in hosting networks, and are what matters there."""
-
-DIMENSIONS = ("address", "prefix", "network", "browser", "session", "click", "email", "phone")
 COUNTERS = frozenset(f"{dimension}/{window}" for dimension in DIMENSIONS for window in WINDOWS)
 
 FACTS = (
@@ -49,14 +50,6 @@ FACTS = (
     "campaign",
     "company",
 )
-
-
-def network_kind(network: Network) -> str:
-    """The kind that matters most among a network's labels, or ""."""
-    if not network.labels:
-        return ""
-    kinds = {label.partition(":")[0] for label in network.labels}
-    return next((kind for kind in NETWORK_KINDS if kind in kinds), "")
 
 
 def unavailable(obs: Observation) -> list[str]:
@@ -114,8 +107,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "network.kind",
         "string",
-        f'{", ".join(NETWORK_KINDS)}, or "" for any other',
-        lambda o: network_kind(_network(o)),
+        f'{", ".join(KINDS)}, or "" where nothing tells',
+        lambda o: _network(o).kind,
     ),
     Variable("network.asn", "int", "number of the autonomous system, 0 unknown", lambda o: _network(o).asn or 0),
     Variable("network.organisation", "string", "who announces the network", lambda o: _network(o).organisation or ""),
@@ -147,13 +140,25 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "distinct", "map(string, int)", "distinct members (browsers or addresses) of the same counters", _distinct
     ),
+    Variable(
+        "similar.seen",
+        "int",
+        "leads of a day whose free text is this one or nearly so, this one included; 0 unknown",
+        lambda o: o.similar.seen if isinstance(o.similar, Similar) else 0,
+    ),
+    Variable(
+        "similar.networks",
+        "int",
+        "neighbourhoods (/24 or /48) these came from",
+        lambda o: o.similar.networks if isinstance(o.similar, Similar) else 0,
+    ),
     Variable("headers.complete", "bool", "are all request headers known", lambda o: o.request.complete),
     Variable("headers.ordered", "bool", "is their order as the client sent it", lambda o: o.request.ordered),
     Variable("unavailable", "list(string)", f"facts that could not be had, of {', '.join(FACTS)}", unavailable),
     Variable(
         "partial",
         "list(string)",
-        "facts that know less than they should (the shared state was away): velocity, session, click, token, duplicate; a condition that asks "
+        "facts that know less than they should (the shared state was away): velocity, session, click, token, duplicate, similar; a condition that asks "
         'for what is *not* there needs `!("session" in partial)` beside it',
         lambda o: [name for name, _ in o.partial],
     ),

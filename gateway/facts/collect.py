@@ -84,6 +84,7 @@ class Collector:
             plan.duplicate(results),
             partial,
             mail,
+            plan.similar(results),
         )
 
     def _ask_mail(self, arrival: Arrival) -> asyncio.Future[MailDomain | Unavailable] | None:

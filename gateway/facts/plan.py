@@ -7,8 +7,21 @@ from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_network
 
-from detectors.observation import Click, Counts, Duplicate, Kind, RenderToken, Request, Session, Unavailable, Velocity
+from detectors.observation import (
+    Click,
+    Counts,
+    Duplicate,
+    Kind,
+    Lead,
+    RenderToken,
+    Request,
+    Session,
+    Similar,
+    Unavailable,
+    Velocity,
+)
 from gateway.facts.arrival import Arrival
+from gateway.facts.similar import Sketch, name_of, sketch
 from gateway.stores.hot import Answers, Hit, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
 
@@ -75,6 +88,8 @@ class Plan:
         "_partial",
         "_session_at",
         "_session_id",
+        "_similar_at",
+        "_sketch",
         "_token_at",
         "ops",
     )
@@ -96,7 +111,7 @@ class Plan:
         browser_mark = browser[:8] or None
         mark = self._browser_mark = browser_mark or UNKNOWN
         self._partial: Mapping[int, str] = {}
-        self._session_at = self._click_at = self._token_at = self._body_at = _NOWHERE
+        self._session_at = self._click_at = self._token_at = self._body_at = self._similar_at = _NOWHERE
 
         # Counters first: their places are those of their dimensions.
         ops: list[Operation] = []
@@ -133,6 +148,16 @@ class Plan:
             contacts.append(contact)
             dimensions.append(name)
             ops.append(Hit(b"k" + scope + contact, network_mark))
+        lead = arrival.lead
+        self._sketch: Sketch | None = None
+        form = text = b""
+        if isinstance(lead, Lead):
+            self._sketch = sketch(lead)
+            form, text = stable(f"form\n{lead.form}"), b"" if self._sketch is None else fresh(self._sketch.exact.hex())
+            crossed = _crossings(arrival.contacts, contacts, fresh(name) if (name := name_of(lead)) else b"", text)
+            dimensions += ("form", *[dimension for dimension, _, _ in crossed])
+            ops.append(Hit(b"f" + scope + form, network_mark))
+            ops += [Hit(_CROSSED[dimension] + scope + key, member[:8]) for dimension, key, member in crossed]
 
         if session:
             self._session_at = len(ops)
@@ -154,6 +179,10 @@ class Plan:
             hashed = fresh(f"{arrival.form}\n{arrival.content.hex()}")
             ops.append(Seal(b"B" + scope + hashed, b"", LEAD_TTL_S))
             ops += [Seal(b"K" + scope + contact, b"", LEAD_TTL_S) for contact in contacts]
+        if self._sketch is not None:  # when text and form were first seen, then the keys that texts like it share
+            self._similar_at = len(ops)
+            ops += (Seal(b"D" + scope + text, b"", LEAD_TTL_S), Seal(b"F" + scope + form, b"", LEAD_TTL_S))
+            ops += [Hit(b"d" + scope + fresh(band.hex()), network_mark) for band in self._sketch.bands]
 
     def partial(self, answers: Answers) -> tuple[tuple[str, str], ...]:
         """Which facts know less than they should, each with the first reason. Called before the facts are read: they then say of nothing that it
@@ -164,6 +193,7 @@ class Plan:
             (self._click_at, "click"),
             (self._token_at, "token"),
             (self._body_at, "duplicate"),
+            (self._similar_at, "similar"),
         )
         found: dict[str, str] = {}
         for place in sorted(answers.partial):
@@ -272,6 +302,45 @@ class Plan:
         if unsure and seen <= 1:
             seen = 0
         return Duplicate(self._seen(place, body.count), seen, _seconds(self._arrival.at - first_at) // DAY_S)
+
+    def similar(self, results: Sequence[Result]) -> Similar | Unavailable | None:
+        place, text = self._similar_at, self._sketch
+        if place == _NOWHERE or text is None:
+            return None
+        seals, seen, networks = (_sealed(place, results), _sealed(place + 1, results)), 1, 1
+        for found in results[place + 2 : place + 2 + len(text.bands)]:
+            if not isinstance(found, tuple):
+                return found if isinstance(found, Unavailable) else Unavailable("counters: no answer")
+            if found[-1].count > seen:
+                seen, networks = found[-1].count, max(networks, found[-1].distinct)
+        known = []
+        for seal in seals:
+            if isinstance(seal, Unavailable):
+                return seal
+            known.append(0 if seal is None else _seconds(self._arrival.at - seal.first_at))
+        form = results[self._dimensions.index("form")]
+        count = form[-1].count if isinstance(form, tuple) else 0
+        return Similar(seen, networks, text.words, count, *known)
+
+
+_CROSSED = {"email_phones": b"e", "phone_emails": b"q", "phone_names": b"m", "name_emails": b"g", "text_emails": b"t"}
+"""Letter of the counter's key, by dimension."""
+
+
+def _crossings(
+    contacts: Sequence[tuple[str, str]], hashes: Sequence[bytes], name: bytes, text: bytes
+) -> list[tuple[str, bytes, bytes]]:
+    """(dimension, hash that is counted by, hash of the member) for whatever the lead has two of: its first address and number, name and text."""
+    first = {kind: hashed for (kind, _), hashed in zip(reversed(contacts), reversed(hashes), strict=True)}
+    email, phone = first.get("email", b""), first.get("phone", b"")
+    found = (
+        ("email_phones", email, phone),
+        ("phone_emails", phone, email),
+        ("phone_names", phone, name),
+        ("name_emails", name, email),
+        ("text_emails", text, email),
+    )
+    return [(dimension, key, member) for dimension, key, member in found if key and member]
 
 
 def _session_hash(
