@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.observation import WINDOWS, Count
-from gateway.stores.hot import DISTINCT_CAP, Hit, Look, Seal, Sealed
+from gateway.stores.hot import BEATS_CAP, DISTINCT_CAP, FIELDS_CAP, Add, Beat, Beats, Hit, Look, Seal, Sealed, Sums
 from gateway.stores.hot.memory import MemoryState
 from gateway.stores.redis.settings import RedisSettings
 from gateway.stores.redis.state import RedisState
@@ -138,12 +138,18 @@ async def test_equal_to_the_plain_model(hits, start):
 
 
 KEYS = st.sampled_from([b"a", b"b", b"c" * 24])
+ADDED = st.lists(
+    st.tuples(st.binary(min_size=1, max_size=30), st.integers(1, 2**32 - 1)), max_size=4, unique_by=lambda pair: pair[0]
+).map(tuple)
 OPS = st.lists(
     st.one_of(
         st.builds(Hit, KEYS, MEMBERS),
         st.builds(Hit, KEYS, st.just(b"8 bytes!")),
         st.builds(Seal, KEYS, st.binary(max_size=40), st.sampled_from([1, 60, 86_400, 90 * 86_400])),
         st.builds(Look, KEYS),
+        st.builds(Beat, st.sampled_from([b"beat", b"other beat"])),
+        st.builds(Add, st.sampled_from([b"sums", b"more sums"]), ADDED, st.sampled_from([60, 86_400])),
+        st.builds(Sums, st.sampled_from([b"sums", b"more sums"])),
     ),
     max_size=8,
 )
@@ -255,6 +261,52 @@ async def test_a_clock_that_falls_back_by_more_than_a_day_starts_afresh(state):
     await state.observe([Hit(b"k", b"m"), Seal(b"s", b"v", 10**6)], NOON + 400 * DAY)
     back = (await state.observe([Hit(b"k", b"m"), Look(b"s")], NOON)).results
     assert back == [(Count(1, 1),) * 4, None]
+
+
+async def test_beats_measure_the_intervals_between_events(state):
+    found = []
+    for second in (0, 4, 10, 10):
+        found += (await state.observe([Beat(b"b")], NOON + second * SECOND)).results
+    assert found[:2] == [Beats(0, 0, 0, -1), Beats(1, 4000, 16 * 10**6, 4000)]
+    assert found[2:] == [Beats(2, 10_000, 52 * 10**6, 6000), Beats(3, 10_000, 52 * 10**6, 0)]
+
+
+async def test_a_pause_is_no_beat_and_a_day_later_all_begins_anew(state):
+    await state.observe([Beat(b"b")], NOON)
+    assert (await state.observe([Beat(b"b")], NOON + 1801 * SECOND)).results == [Beats(0, 0, 0, 1_801_000)]
+    assert (await state.observe([Beat(b"b")], NOON + 1802 * SECOND)).results == [Beats(1, 1000, 10**6, 1000)]
+    assert (await state.observe([Beat(b"b")], NOON + 1802 * SECOND + DAY)).results == [Beats(0, 0, 0, -1)]
+
+
+async def test_beats_are_bounded(state):
+    for number in range(BEATS_CAP + 20):
+        (found,) = (await state.observe([Beat(b"b")], NOON + number * SECOND)).results
+    assert found == Beats(BEATS_CAP, BEATS_CAP * 1000, BEATS_CAP * 10**6, 1000)
+
+
+async def test_sums_add_up_by_field_until_their_time(state):
+    ops = [Add(b"k", ((b"clicks", 2), (b"other", 5)), 60), Add(b"k", ((b"clicks", 1),), 60), Sums(b"k"), Sums(b"none")]
+    assert (await state.observe(ops, NOON)).results == [None, None, {b"clicks": 3, b"other": 5}, {}]
+    assert (await state.observe([Sums(b"k")], NOON + 61 * SECOND)).results == [{}]
+    await state.observe([Add(b"k", ((b"clicks", 4),), 60)], NOON + 61 * SECOND)
+    assert (await state.observe([Sums(b"k")], NOON + 62 * SECOND)).results == [{b"clicks": 4}]
+
+
+async def test_a_dry_run_adds_nothing_and_beats_nothing(state):
+    await state.observe([Add(b"k", ((b"clicks", 2),), 60), Beat(b"b")], NOON)
+    ops = [Add(b"k", ((b"clicks", 1),), 60), Sums(b"k"), Beat(b"b")]
+    tried = (await state.observe(ops, NOON + SECOND, dry=True)).results
+    assert tried == [None, {b"clicks": 2}, Beats(1, 1000, 10**6, 1000)]
+    assert (await state.observe([Sums(b"k"), Beat(b"b")], NOON + SECOND)).results == tried[1:]
+
+
+async def test_a_key_takes_so_many_fields_and_no_more(state):
+    for first in range(0, FIELDS_CAP + 100, 512):
+        await state.observe([Add(b"k", tuple((b"%d" % (first + n), 1) for n in range(512)), 60)], NOON)
+    await state.observe([Add(b"k", ((b"0", 1), (b"one more", 1)), 60)], NOON)
+    (sums,) = (await state.observe([Sums(b"k")], NOON)).results
+    assert len(sums) == FIELDS_CAP
+    assert sums[b"0"] == 2 and b"one more" not in sums
 
 
 class TestMemoryBounds:

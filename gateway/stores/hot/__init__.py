@@ -1,4 +1,4 @@
-"""Hot state: counters, first-writer-wins seals and what is asked of them. Every backend has the same interface and gives the same answers.
+"""Hot state: counters, first-writer-wins seals, beats and sums, and what is asked of them. Every backend has the same interface and gives the same answers.
 
 Windows are two-bucket sliding: the events of the current bucket, plus those of the bucket before weighted by the share of it that the window still
 covers (in whole milliseconds, rounded half up). Distinct members of a window are those seen in its two buckets, exact up to DISTINCT_CAP. The event
@@ -43,6 +43,54 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     key: bytes
 
 
+class Beat(msgspec.Struct, frozen=True, gc=False):
+    """Note an event of `key` and measure the intervals between its events. Answered by a `Beats`."""
+
+    key: bytes
+
+
+BEAT_PAUSE_MS = 1_800_000
+"""A longer interval is a pause, not a beat: somebody went away and came back."""
+
+BEAT_KEEP_MS = 86_400_000
+"""What was not touched for so long begins anew."""
+
+BEATS_CAP = 1_000
+"""Intervals that are measured: the sum of their squares is then still an exact double, which is what scripts in Redis calculate with."""
+
+
+class Beats(msgspec.Struct, frozen=True, gc=False):
+    """Intervals between the events of a key.
+
+    count    intervals measured, pauses left out
+    total    their sum in milliseconds; squares: the sum of their squares
+    last_ms  milliseconds since the event before, -1 where there was none
+    """
+
+    count: int
+    total: int
+    squares: int
+    last_ms: int
+
+
+class Add(msgspec.Struct, frozen=True, gc=False):
+    """Add numbers above 0 to the fields of `key`, which is kept for `ttl_s` seconds from its first use on. Answered by None. Dry: nothing."""
+
+    key: bytes
+    counts: tuple[tuple[bytes, int], ...]
+    ttl_s: int
+
+
+class Sums(msgspec.Struct, frozen=True, gc=False):
+    """Read what was added to the fields of `key`. Answered by a mapping from field to sum, empty where there is nothing."""
+
+    key: bytes
+
+
+FIELDS_CAP = 2_048
+"""Fields of one key; further ones are left out. An answer is then read in a fraction of a millisecond."""
+
+
 class Sealed(msgspec.Struct, frozen=True, gc=False):
     """What is bound: the first writer's value, when it was bound (microseconds on the caller's clock), and how often the key was offered
     since, this time included.
@@ -53,8 +101,8 @@ class Sealed(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
-Operation = Hit | Seal | Look
-Result = Counts | Sealed | Unavailable | None
+Operation = Hit | Seal | Look | Beat | Add | Sums
+Result = Counts | Sealed | Beats | Mapping[bytes, int] | Unavailable | None
 
 
 class Answers(msgspec.Struct, frozen=True, gc=False):

@@ -14,9 +14,27 @@ from struct import unpack
 import msgspec
 
 from detectors.observation import WINDOWS
-from gateway.stores.hot import COUNT_CAP, DISTINCT_CAP, Answers, Hit, Look, Operation, Result, Seal, Sealed
+from gateway.stores.hot import (
+    BEAT_KEEP_MS,
+    BEAT_PAUSE_MS,
+    BEATS_CAP,
+    COUNT_CAP,
+    DISTINCT_CAP,
+    Add,
+    Answers,
+    Beat,
+    Beats,
+    Hit,
+    Look,
+    Operation,
+    Result,
+    Seal,
+    Sealed,
+    Sums,
+)
 from gateway.stores.hot.aging import AgingMap
 from gateway.stores.hot.counts import COUNTS, FIRST, FIRST_BARE, SMALL, count_of
+from gateway.stores.hot.sums import HeldSums
 
 _W0, _W1, _W2, _W3 = (window * 1_000_000 for window in WINDOWS)
 _M0, _M1, _M2, _M3 = (window * 1_000 for window in WINDOWS)  # in milliseconds
@@ -30,6 +48,7 @@ _ROW = struct.Struct("=q8I4B")
 _FIXED = _ROW.size
 _TAG = struct.Struct("=q")
 _SEAL = struct.Struct("=qqI")  # until when, first at, count; then the value
+_BEAT = struct.Struct("=qqIqq")  # until when (us), last (ms), intervals, their sum (ms), their squares
 _MINUTE = struct.Struct(">I")  # compares as bytes
 _MARK = 12
 _MARKS = _MARK * DISTINCT_CAP
@@ -67,6 +86,7 @@ class MemoryState:
     def __init__(self, max_keys: int = 500_000) -> None:
         self._max = max_keys
         self._rows, self._seals = AgingMap(max_keys), AgingMap(max_keys)
+        self._sums = HeldSums()
         self._now = self._minute = 0
         self._edges = _edges(0)
         self._evicted = self._expired = self._resets = 0
@@ -99,7 +119,10 @@ class MemoryState:
         copy = MemoryState(6 * len(ops) + 6)  # a third of it holds all, so that nothing ages
         if self._now - now <= _W3:
             copy._now = self._now
+            copy._sums = self._sums.frozen()
             for op in ops:
+                if type(op) in (Add, Sums):
+                    continue
                 source, target = (self._rows, copy._rows) if type(op) is Hit else (self._seals, copy._seals)
                 held = source.peek(op.key)
                 if held is not None:
@@ -126,7 +149,7 @@ class MemoryState:
         tag = mark = b""
         for op in ops:
             if type(op) is not Hit:
-                results.append(self._bound(op, now))  # type: ignore[arg-type]
+                results.append(self._other(op, now))
                 continue
             key, member = op.key, op.member
             if member is not previous:  # one observation's operations mostly share their members
@@ -203,6 +226,36 @@ class MemoryState:
                 results.append((count_of(n0, d0), count_of(n1, d1), count_of(n2, d2), count_of(n3, d3)))
         return results
 
+    def _other(self, op: Operation, now: int) -> Result:
+        kind = type(op)
+        if kind is Seal or kind is Look:
+            return self._bound(op, now)  # type: ignore[arg-type]
+        if kind is Beat:
+            return self._beat(op.key, now)
+        if kind is Add:
+            self._sums.add(op, now)  # type: ignore[arg-type]
+            return None
+        return self._sums.read(op.key, now)
+
+    def _beat(self, key: bytes, now: int) -> Beats:
+        seals, ms = self._seals, now // 1000
+        held = seals.young.get(key)
+        if held is None:
+            held = seals.older(key)
+            seals.admit(now)
+        count = total = squares = 0
+        since = -1
+        if held is not None:
+            _, last, count, total, squares = _BEAT.unpack(held)
+            since = max(0, ms - last)
+            if since >= BEAT_KEEP_MS:
+                count = total = squares = 0
+                since = -1
+            elif since <= BEAT_PAUSE_MS and count < BEATS_CAP:
+                count, total, squares = count + 1, total + since, squares + since * since
+        seals.young[key] = _BEAT.pack(now + BEAT_KEEP_MS * 1000, ms, count, total, squares)
+        return Beats(count, total, squares, since)
+
     def _bound(self, op: Seal | Look, now: int) -> Sealed | None:
         """Read or bind. Either makes the key young: what is asked for is not forgotten."""
         seals, key = self._seals, op.key
@@ -232,4 +285,5 @@ class MemoryState:
         self._evicted += self._rows.evicted + self._seals.evicted
         self._expired += self._rows.expired + self._seals.expired
         self._rows, self._seals = AgingMap(self._max), AgingMap(self._max)
+        self._sums = HeldSums()
         self._resets += 1

@@ -5,9 +5,12 @@
 -- KEYS[i+1]  the key of operation i
 -- ARGV[1]    header: time to count by (us; negative: this server's own), the epoch the caller knows (0: none), flags (1: dry, 2: a fail-over was
 --            noticed); then for each operation one letter and 8 bytes: H member's tag, h nothing, L nothing, S seconds to live and length of the
---            value (4 bytes each), then the value
+--            value (4 bytes each), then the value,
+--            B nothing, R nothing, A seconds to live and length of what follows (4 bytes each), then for each field its length (2), number (4) and name
 -- Answer     header: time counted by (us), epoch, 1 where state was lost within the last hour; then for a Hit the four counts (4 bytes each) and the
---            four distinct counts (1 byte each), for a Seal or Look when it was bound (us), count (0: nothing bound), length and value
+--            four distinct counts (1 byte each), for a Seal or Look when it was bound (us), count (0: nothing bound), length and value; for a Beat
+--            intervals (4 bytes), their sum, the sum of their squares and the last one (ms, doubles); for Sums how many fields (4 bytes), then of each
+--            the length of its name (2), its sum (a double) and its name; for an Add nothing
 --
 -- A row of a key seen once: minute (4 bytes), member's tag (8 bytes, or none). Else: minute last seen, current and previous count of each window,
 -- distinct members of each window, marks. A mark is a member's tag and the minute in which it was last seen, in that order, at most 64. Bucket edges
@@ -226,6 +229,83 @@ local function bound(key, row, ttl, value)
   return pack("<dII", now, 1, #value) .. value
 end
 
+-- Intervals between events, those of over half an hour left out, at most 1000.
+local BEAT, BEAT_KEEP, PAUSE, BEATS_CAP = "<dIdd", 86400000, 1800000, 1000
+local BEAT_KEEP_TEXT = format("%.0f", BEAT_KEEP + grace)
+
+local function beat(key, row)
+  local count, total, squares, since, last = 0, 0, 0, -1, present
+  if row then
+    last, count, total, squares = unpack(BEAT, row)
+    since = present - last
+    if since < -BEAT_KEEP then  -- the server's clock fell back by more than a day
+      since, last = BEAT_KEEP, present
+    elseif since < 0 then
+      since = 0
+    else
+      last = present
+    end
+    if since >= BEAT_KEEP then
+      count, total, squares, since = 0, 0, 0, -1
+    elseif since <= PAUSE and count < BEATS_CAP then
+      count, total, squares = count + 1, total + since, squares + since * since
+    end
+  end
+  put(key, pack(BEAT, last, count, total, squares), BEAT_KEEP_TEXT)
+  return pack("<Iddd", count, total, squares, since)
+end
+
+-- Sums by field, in a hash. A full one takes no new fields.
+local FIELDS_CAP = 2048
+
+local function add(key, ttl, from, till)
+  if dry then
+    return ""
+  end
+  local fields = call("HLEN", key)
+  if fields == 0 then
+    call("HSET", key, "", format("%.0f", now + ttl * 1000000))
+    call("PEXPIRE", key, format("%.0f", ttl * 1000 + grace))
+  else
+    local ends = tonumber(call("HGET", key, ""))
+    fields = fields - 1
+    if ends <= now then
+      call("DEL", key)
+      return add(key, ttl, from, till)
+    end
+  end
+  while from < till do
+    local length, number = unpack("<HI", blob, from)
+    local field = sub(blob, from + 6, from + 5 + length)
+    from = from + 6 + length
+    if fields < FIELDS_CAP or call("HEXISTS", key, field) == 1 then
+      local sum = call("HINCRBY", key, field, number)
+      if sum == number then fields = fields + 1 end
+      if sum > COUNT_CAP then call("HSET", key, field, format("%.0f", COUNT_CAP)) end
+    end
+  end
+  return ""
+end
+
+local NO_SUMS = pack("<I", 0)
+
+local function sums(key)
+  local flat = call("HGETALL", key)
+  local parts, found, ends = {}, 0, 0
+  for n = 1, #flat, 2 do
+    if flat[n] == "" then
+      ends = tonumber(flat[n + 1])
+    else
+      found = found + 1
+      parts[found] = pack("<Hd", #flat[n], tonumber(flat[n + 1])) .. flat[n]
+    end
+  end
+  if ends <= now then
+    return NO_SUMS
+  end
+  return pack("<I", found) .. table.concat(parts)
+end
+
 local answers = { pack("<ddB", now, made, lost) }
 local at, previous, mark = 18, nil, nil
 for i = 2, #KEYS do
@@ -246,6 +326,14 @@ for i = 2, #KEYS do
     local ttl, length = unpack("<II", blob, at + 1)
     answers[i] = bound(key, row, ttl, sub(blob, at + 9, at + 8 + length))
     at = at + length
+  elseif kind == 66 then  -- B
+    answers[i] = beat(key, row)
+  elseif kind == 65 then  -- A
+    local ttl, length = unpack("<II", blob, at + 1)
+    answers[i] = add(key, ttl, at + 9, at + 9 + length)
+    at = at + length
+  elseif kind == 82 then  -- R
+    answers[i] = sums(key)
   else
     answers[i] = bound(key, row)
   end

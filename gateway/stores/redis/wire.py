@@ -11,7 +11,7 @@ from pathlib import Path
 import hiredis
 import msgspec
 
-from gateway.stores.hot import Hit, Operation, Result, Seal, Sealed
+from gateway.stores.hot import Add, Beat, Beats, Hit, Operation, Result, Seal, Sealed, Sums
 from gateway.stores.hot.counts import COUNTS, FIRST, SMALL, count_of
 
 SCRIPT = (Path(__file__).parent / "script.lua").read_bytes()
@@ -35,8 +35,13 @@ _HEADER = struct.Struct("<ddB")
 _SEAL = struct.Struct("<cII")
 _COUNTED = struct.Struct("<IIIIBBBB")
 _BOUND = struct.Struct("<dII")
+_MEASURED = struct.Struct("<Iddd")
+_ADD = struct.Struct("<cII")
+_FIELD, _SUM = struct.Struct("<HI"), struct.Struct("<Hd")
+_MANY = struct.Struct("<I")
 _ONCE = _COUNTED.pack(1, 1, 1, 1, 1, 1, 1, 1)
 _NO_MEMBER, _LOOK = b"h" + bytes(8), b"L" + bytes(8)
+_BEAT, _SUMS = b"B" + bytes(8), b"R" + bytes(8)
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
@@ -112,8 +117,13 @@ class Wire:
                 keys.append(seals[bucket] + key)
                 if type(op) is Seal:
                     parts.append(_SEAL.pack(b"S", op.ttl_s, len(op.value)) + op.value)
+                elif type(op) is Beat:
+                    parts.append(_BEAT)
+                elif type(op) is Add:
+                    fields = b"".join([_FIELD.pack(len(field), number) + field for field, number in op.counts])
+                    parts.append(_ADD.pack(b"A", op.ttl_s, len(fields)) + fields)
                 else:
-                    parts.append(_LOOK)
+                    parts.append(_SUMS if type(op) is Sums else _LOOK)
         return packed(b"EVALSHA", SHA, b"%d" % len(keys), *keys, b"".join(parts))
 
     def probe(self, bucket: int, epoch: bytes) -> bytes:
@@ -140,6 +150,15 @@ def read(reply: bytes, ops: Sequence[Operation], now: int) -> Heard:
                 else:
                     results.append((count_of(n0, d0), count_of(n1, d1), count_of(n2, d2), count_of(n3, d3)))
             offset = end
+        elif type(op) is Beat:
+            measured, total, squares, last = _MEASURED.unpack_from(reply, offset)
+            offset += _MEASURED.size
+            results.append(Beats(measured, int(total), int(squares), int(last)))
+        elif type(op) is Add:
+            results.append(None)
+        elif type(op) is Sums:
+            sums, offset = _sums(reply, offset)
+            results.append(sums)
         else:
             first_at, count, length = _BOUND.unpack_from(reply, offset)
             offset += 16
@@ -148,3 +167,15 @@ def read(reply: bytes, ops: Sequence[Operation], now: int) -> Heard:
     if offset != len(reply):
         raise struct.error("more than was asked for")
     return Heard(results, epoch, bool(lost))
+
+
+def _sums(reply: bytes, offset: int) -> tuple[dict[bytes, int], int]:
+    (many,) = _MANY.unpack_from(reply, offset)
+    offset += _MANY.size
+    sums: dict[bytes, int] = {}
+    for _ in range(many):
+        length, number = _SUM.unpack_from(reply, offset)
+        offset += _SUM.size
+        sums[reply[offset : offset + length]] = int(number)
+        offset += length
+    return sums, offset
