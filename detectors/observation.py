@@ -137,7 +137,8 @@ class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc
 
     Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of what stays the same for one browser), session, click,
     email, phone. A dimension without a value for this observation is absent. The distinct members counted are browsers, except for `browser`, where
-    they are addresses, and for `email` and `phone`, where they are networks.
+    they are addresses, and for `email` and `phone`, where they are networks. Of landings also `paid`, ad clicks from one address, where they are
+    click ids, and `site`, all landings of the site, without members.
 
     Of leads also crossings, where the distinct members are what stands last in the name: email_phones, phone_emails, phone_names, name_emails,
     text_emails (a free text of eight words or more, names and numbers left out); and form, where they are networks.
@@ -267,12 +268,15 @@ class Similar(msgspec.Struct, frozen=True, tag_field="fact", tag="similar", gc=F
 class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=False):
     """How the visitor moves through the site.
 
-    assets      pictures, styles and scripts of this site that the session has fetched; -1 where that is not known
+    assets      pictures, styles and scripts of this site that the session was noted to fetch (not every one is); -1 where that is not known
     assets_usual  share of the site's sessions that fetch any, in thousandths; -1 where too few were seen
     networks    distinct neighbourhoods a cookie session was seen from within a day; 0 where there is no cookie
     beats       intervals between the session's page views and posts that were measured
     beat_ms     their mean, in milliseconds
     beat_spread their spread (standard deviation divided by mean), in thousandths: a person is far from regular
+    dwell_ms    milliseconds since the session's page view or post before this one; -1 where there was none or it is not known
+    click_landed  of a submission: was the ad click id that it carries (in its fields or in Referer) seen on a page view; None where it carries
+                none, and where that is not known
     """
 
     assets: int = -1
@@ -281,15 +285,19 @@ class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=F
     beats: int = 0
     beat_ms: int = 0
     beat_spread: int = 0
+    dwell_ms: int = -1
+    click_landed: bool | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
-    """One part of a campaign's traffic against its own past, in windows of one length.
+    """One part of a campaign's traffic against its own past, in windows of one length: the one in which it differs most.
 
-    name           what the part is: "campaign", "publisher", "creative" (and their values), for people
+    name           what the part is and its value, for people: "campaign roofs", "publisher example.com", "creative 7113"
     clicks, usual, spread      clicks in the last window; median and scaled median absolute deviation of earlier ones
     engaged, engaged_usual     share of visitors who went on (fetched assets, a second page, a form), in thousandths, now and usually; -1 unknown
     windows        earlier windows that the baseline stands on; 0: there is none yet
+    minutes        length of the window
+    followed       visitors of the window on whom `engaged` stands
     """
 
     name: str
@@ -299,17 +307,18 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     engaged: int = -1
     engaged_usual: int = -1
     windows: int = 0
+    minutes: int = 0
+    followed: int = 0
 
 
 class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc=False):
-    """The campaign this click belongs to, as a whole and by publisher and creative: `cells`, the broadest first.
+    """The campaign this click belongs to, as a whole and by publisher and creative: `cells`, the broadest first. Parts that are too small to be
+    followed are not there.
 
-    name       name of the campaign in the settings that it matches, or "" for none
     local_hour hour of day (0-23) where the site's customers live; -1 unknown
     """
 
     cells: tuple[Cell, ...]
-    name: str = ""
     local_hour: int = -1
 
 
