@@ -107,7 +107,8 @@ def section(weight: Weight, emitted: Sequence[str], cases: dict[str, tuple[list[
 
 @cache
 def corpus() -> dict[str, tuple[list[str], list[str]]]:
-    """Signal → cases that must show it, and cases that must not, by name; at most six of each. A whole group that must not be there counts for
+    """Signal → cases that must show it, and cases that must not, by name; at most six of each. A person who stands
+    beside a case must not show what it is about; a whole group that must not be there counts for
     a signal where no case names that itself."""
     yaml = YAML(typ="safe")
     expected: dict[str, dict[str, Any]] = {
@@ -118,7 +119,8 @@ def corpus() -> dict[str, tuple[list[str], list[str]]]:
         fires = [name for name, case in expected.items() if signal in case.get("signals", {})]
         named = [name for name, case in expected.items() if signal in case.get("absent", ())]
         group = [name for name, case in expected.items() if f"{signal.partition('.')[0]}." in case.get("absent", ())]
-        found[signal] = fires[:6], (named or group)[:6]
+        innocent = [f"{name}/innocent" for name in fires if (CORPUS / name / "innocent.yaml").is_file()]
+        found[signal] = fires[:6], (innocent + (named or group))[:6]
     return found
 
 

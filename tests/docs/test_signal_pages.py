@@ -12,7 +12,7 @@ from rules import loader
 DOCS = Path(__file__).parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
 
-import signal_pages
+import signal_pages  # noqa: E402 - stands beside the pages it writes
 
 WEIGHTS = loader.load().weights
 
