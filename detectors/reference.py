@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from detectors.agent_patterns import Agents
+from detectors.anomaly.model import Models
 from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
 from detectors.header_orders import HeaderOrders
@@ -57,6 +58,7 @@ class Reference:
     orders: HeaderOrders
     domains: EmailDomains
     limits: VelocityLimits
+    anomaly: Models
     form: FormSettings = FormSettings()
     site: SiteSettings = SiteSettings()
 
@@ -92,4 +94,5 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "orders": HeaderOrders.builtin,
     "domains": EmailDomains.builtin,
     "limits": VelocityLimits.builtin,
+    "anomaly": Models.builtin,
 }
