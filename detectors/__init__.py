@@ -7,6 +7,7 @@ from sys import modules
 
 from detectors import (
     agents,
+    anomaly,
     click,
     crawlers,
     duplicate,
@@ -39,6 +40,7 @@ DETECTORS: tuple[Detector, ...] = (
     email.detect,
     phone.detect,
     duplicate.detect,
+    anomaly.detect,
 )
 
 OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if not getattr(modules[detect.__module__], "FORMS_ONLY", False)])
