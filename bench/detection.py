@@ -148,8 +148,9 @@ def networks(ref: Reference) -> list[Row]:
     samples = [row for row in csv.DictReader(_lines("ip-asn/ip_asn_samples.csv")) if row["asn"].isdigit()]
 
     def observed(row: dict[str, str]) -> Observation:
-        labels = reader.lookup(row["ip"]).labels
-        return _observe(network=Network(int(row["asn"]), row["org"], row["country"] or None, labels))
+        labels, asn = reader.lookup(row["ip"]).labels, int(row["asn"])
+        kind = reader.kinds.of(asn, row["org"], labels)
+        return _observe(network=Network(asn, row["org"], row["country"] or None, labels, kind))
 
     hosting = [row for row in samples if int(row["asn"]) in listed]
     others = [row for row in samples if int(row["asn"]) not in listed]
@@ -157,7 +158,9 @@ def networks(ref: Reference) -> list[Row]:
     good, good_total = _hits(map(observed, others), ref)
     by_size = [int(row["ipv4_addresses"] or 0) for row in listed.values()]
     owned = [
-        int(row["ipv4_addresses"] or 0) for asn, row in listed.items() if ref.hosting.owner(asn, row["routed_name"])
+        int(row["ipv4_addresses"] or 0)
+        for asn, row in listed.items()
+        if reader.kinds.of(asn, row["routed_name"]) == "hosting"
     ]
     table = [
         Row(

@@ -1,7 +1,7 @@
 """What kind of network the visitor comes from. A kind is a feature, not a verdict.
 
-The strongest statement counts: relay exits and VPN exits stand in hosting networks, and there it is the person that
-matters.
+`Network.kind` holds the strongest statement (geoip/kinds.py decides it at look-up): relay exits and VPN exits stand in
+hosting networks, and there it is the person that matters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from geoip.network import Network
 if TYPE_CHECKING:
     from detectors.reference import Reference
 
-_SIGNALS = {
+_SIGNALS = {  # crawlers are judged by a detector of their own; homes and private addresses say nothing of the visitor
     "relay": "network.relay",
     "tor": "network.tor",
     "vpn": "network.vpn",
@@ -26,31 +26,29 @@ _SIGNALS = {
     "hosting": "network.hosting",
     "cdn": "network.cdn",
     "mobile": "network.mobile",
+    "education": "network.education",
+    "government": "network.government",
+    "business": "network.business",
 }
-_BY_NAME = (("proxy", "network.company_proxy"), ("mobile", "network.mobile"), ("education", "network.education"))
-_SILENT = frozenset({"crawler", "reserved"})  # judged by the crawler detector; says nothing of the visitor
 
-_ORGANISATION_LENGTH = 60
+_NAME_LENGTH = 60
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     network = obs.network
     if not isinstance(network, Network):
         return
-    if network.labels:
-        kind, _, name = network.labels[0].partition(":")
-        if kind in _SILENT:
-            return
-        signal = _SIGNALS.get(kind)
-        if signal is not None:
-            yield Signal(signal, (name,))
-            return
-    organisation = (network.organisation or "")[:_ORGANISATION_LENGTH]
-    kinds = ref.limits.kinds(network)
-    for kind, signal in _BY_NAME:  # a campus or carrier that also runs servers is first of all full of people
-        if kind in kinds:
-            yield Signal(signal, (organisation,))
-            return
-    owner = ref.hosting.owner(network.asn, network.organisation)
-    if owner is not None:
-        yield Signal("network.hosting", (owner[:_ORGANISATION_LENGTH],))
+    signal = _SIGNALS.get(network.kind)
+    if signal is not None:
+        yield Signal(signal, (_name(network),))
+
+
+def _name(network: Network) -> str:
+    """Who it is: the published range's name where one says the kind, else the organisation, else the number."""
+    for label in network.labels:
+        kind, _, name = label.partition(":")
+        if kind == network.kind and name != "database":
+            return name
+    if network.organisation:
+        return network.organisation[:_NAME_LENGTH]
+    return f"AS{network.asn}" if network.asn is not None else "not named"

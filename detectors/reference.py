@@ -17,7 +17,7 @@ from detectors.anomaly.model import Models
 from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
 from detectors.header_orders import HeaderOrders
-from detectors.hosting import Hosting
+from detectors.repeats import RepeatLimits
 from detectors.velocity import VelocityLimits
 
 
@@ -54,10 +54,10 @@ class Reference:
 
     agents: Agents
     crawlers: Crawlers
-    hosting: Hosting
     orders: HeaderOrders
     domains: EmailDomains
     limits: VelocityLimits
+    repeats: RepeatLimits
     anomaly: Models
     form: FormSettings = FormSettings()
     site: SiteSettings = SiteSettings()
@@ -90,9 +90,9 @@ class Reference:
 _BUILTIN: dict[str, Callable[[], Any]] = {
     "agents": Agents.builtin,
     "crawlers": Crawlers.builtin,
-    "hosting": Hosting.builtin,
     "orders": HeaderOrders.builtin,
     "domains": EmailDomains.builtin,
     "limits": VelocityLimits.builtin,
+    "repeats": RepeatLimits.builtin,
     "anomaly": Models.builtin,
 }

@@ -5,7 +5,7 @@ the distinct browsers seen behind the counter and with the kind of network; what
 
 What this cannot see: a bot behind one address that changes its user agent with every request looks like that many people. Below 64 browsers it is
 held only to its allowance for so many; above, only short windows are judged, by the size of a crowd. Other detectors (headers, networks) have to find it.
-In the same way identical machines (a computer room) count as one browser: where the network's name does not say that it is a school, thirty of them
+In the same way identical machines (a computer room) count as one browser: where nothing says that the network is a school's, thirty of them
 opening a page within a minute look like one bot. The signal alone therefore never rejects.
 """
 
@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from detectors.data_files import load
@@ -73,9 +72,9 @@ class Counter:
     shared: bool
     crowd: int | None
 
-    def allowed(self, distinct: int, kinds: frozenset[str], factor: int) -> int | None:
-        """Events allowed in the window, or None where the counter says nothing."""
-        if distinct < self.spread or (self.only is not None and not self.only & kinds):
+    def allowed(self, distinct: int, network: str, factor: int) -> int | None:
+        """Events allowed in the window from a kind of network, or None where the counter says nothing."""
+        if distinct < self.spread or (self.only is not None and network not in self.only):
             return None
         if not self.shared:
             return self.limit.allowed(distinct)
@@ -93,14 +92,12 @@ class VelocityLimits:
     counters    kind of observation → dimension → one Counter for each of WINDOWS, None where that window has no limit
     quiet       the same → events that no window of the dimension minds
     shared      kind of network → factor on the limits of shared counters; 0: not judged
-    words       kind of network → pattern over an organisation's name
     content_hash  SHA-256 (hexadecimal) of all of it
     """
 
     counters: Mapping[str, Mapping[str, Sequence[Counter | None]]]
     quiet: Mapping[str, Mapping[str, int]]
     shared: Mapping[str, int]
-    words: Mapping[str, re.Pattern[str]]
     content_hash: str
 
     @classmethod
@@ -132,25 +129,12 @@ class VelocityLimits:
             counters=counters,
             quiet={kind: {name: _least(row) for name, row in rows.items()} for kind, rows in counters.items()},
             shared=table["shared"],
-            words={kind: _pattern(tuple(words)) for kind, words in table["organisation_words"].items()},
             content_hash=hashlib.sha256(repr(table).encode()).hexdigest(),
         )
 
-    def kinds(self, network: object) -> frozenset[str]:
-        """Kinds of the network: those its ranges say and those its organisation's name says; empty where it is unknown."""
-        if not isinstance(network, Network):
-            return frozenset()
-        found = {label.partition(":")[0] for label in network.labels}
-        if network.organisation:
-            found.update(_named(network.organisation, self))
-        return frozenset(found)
-
-    def factor(self, kinds: frozenset[str]) -> int:
-        """By how much shared counters are stretched; 0: they say nothing here."""
-        factors = [self.shared[kind] for kind in kinds if kind in self.shared]
-        if not factors:
-            return 1
-        return 0 if 0 in factors else max(factors)
+    def factor(self, network: str) -> int:
+        """By how much shared counters are stretched in this kind of network; 0: they say nothing here."""
+        return self.shared.get(network, 1)
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
@@ -177,11 +161,11 @@ def _judge(
     busy: list[tuple[Counter, Count]], kind: str, limits: VelocityLimits, network: Network | Unavailable
 ) -> Iterator[Signal]:
     """The strongest window of each dimension."""
-    kinds = limits.kinds(network)
-    factor = limits.factor(kinds)
+    place = network.kind if isinstance(network, Network) else ""
+    factor = limits.factor(place)
     worst: dict[str, tuple[float, Counter, Count]] = {}
     for counter, counted in busy:
-        allowed = counter.allowed(counted.distinct, kinds, factor)
+        allowed = counter.allowed(counted.distinct, place, factor)
         if allowed is None or counted.count <= allowed:
             continue
         strength = max(LEAST, min(counter.limit.most, math.log(counted.count / allowed) / math.log(FULL_AT)))
@@ -198,17 +182,6 @@ def _judge(
 
 def _least(row: Sequence[Counter | None]) -> int:
     return min(counter.limit.base for counter in row if counter is not None)
-
-
-@lru_cache(maxsize=4096)
-def _named(organisation: str, limits: VelocityLimits) -> frozenset[str]:
-    text = organisation[:200].casefold()
-    return frozenset(kind for kind, pattern in limits.words.items() if pattern.search(text))
-
-
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
-    joined = "|".join(re.escape(word.casefold()) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{joined})(?!\w)")
 
 
 @cache

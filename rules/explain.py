@@ -10,7 +10,6 @@ from detectors.observation import Kind
 from geoip.network import Network
 from rules.bands import in_words
 from rules.verdict import PARTIAL, Applied, Decision, Ivt, Reason, Verdict
-from rules.vocabulary import network_kind
 
 CLASSES = {
     Ivt.VALID: "Valid traffic",
@@ -184,5 +183,4 @@ def _network(network: Network | None) -> list[str]:
         place.append(f"AS{network.asn}")
     if network.country:
         place.append(network.country)
-    kind = network_kind(network)
-    return [", ".join(place) + (f"; kind of network: {kind}" if kind else "")]
+    return [", ".join(place) + (f"; kind of network: {network.kind}" if network.kind else "")]

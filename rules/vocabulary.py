@@ -22,6 +22,8 @@ DIMENSIONS = (
     "browser",
     "session",
     "click",
+    "paid",
+    "site",
     "email",
     "phone",
     "form",

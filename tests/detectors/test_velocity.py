@@ -12,6 +12,7 @@ from detectors.observation import WINDOWS, Client, Count, Kind, Observation, Pag
 from detectors.reference import Reference
 from detectors.signal import Signal
 from detectors.velocity import DISTINCT_CAP, LEAST, Limit, VelocityLimits, detect
+from geoip.kinds import KINDS
 from geoip.network import Network
 
 GONE = Unavailable("test")
@@ -57,9 +58,8 @@ def test_one_bot_with_thirty_clicks_in_a_minute(ref: Reference) -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        Network(organisation="T-Mobile USA, Inc.", country="US"),
-        Network(organisation="Carrier", labels=("mobile:Carrier",)),
-        Network(organisation="Bharti Airtel Ltd.", country="IN"),
+        Network(21928, "T-Mobile USA, Inc.", "US", (), "mobile"),
+        Network(45609, "Bharti Airtel Limited", "IN", (), "mixed"),
     ],
 )
 def test_five_hundred_phones_behind_one_carrier_address(ref: Reference, network: Network) -> None:
@@ -94,19 +94,14 @@ def test_rotating_agents_are_held_to_what_so_many_people_may_do(ref: Reference) 
 
 
 def test_a_university_with_three_hundred_students(ref: Reference) -> None:
-    campus = Network(organisation="Technische Universität München", country="DE")
+    campus = Network(organisation="Technische Universität München", country="DE", kind="education")
     assert found(ref, {"address/60": (60, 5), "address/600": (300, 9), "address/3600": (900, 20)}, campus) == []
 
 
-@pytest.mark.parametrize("label", ["relay:iCloud Private Relay", "cdn:Cloudflare", "crawler:googlebot"])
-def test_shared_by_thousands_or_judged_elsewhere(ref: Reference, label: str) -> None:
+@pytest.mark.parametrize("kind", ["relay", "cdn", "crawler"])
+def test_shared_by_thousands_or_judged_elsewhere(ref: Reference, kind: str) -> None:
     counts = {"address/60": (5_000, 64), "address/600": (5_000, 1), "prefix/60": (9_000, 64), "session/60": (900, 3)}
-    assert found(ref, counts, Network(labels=(label,))) == []
-
-
-def test_a_relay_within_a_carrier_stays_unjudged(ref: Reference) -> None:
-    network = Network(labels=("mobile:Carrier", "relay:iCloud Private Relay"))
-    assert found(ref, {"address/60": (5_000, 3)}, network) == []
+    assert found(ref, counts, Network(kind=kind)) == []
 
 
 def test_the_strongest_window_speaks_for_its_dimension(ref: Reference) -> None:
@@ -133,7 +128,7 @@ def test_every_browser_behind_an_address_adds_to_its_allowance() -> None:
 
 def test_a_network_is_judged_only_where_no_people_live(ref: Reference) -> None:
     assert found(ref, {"network/60": (600, 1)}) == []
-    assert [signal.id for signal in found(ref, {"network/60": (600, 1)}, Network(labels=("hosting:AWS",)))] == [
+    assert [signal.id for signal in found(ref, {"network/60": (600, 1)}, Network(kind="hosting"))] == [
         "velocity.network.landing"
     ]
 
@@ -194,7 +189,7 @@ DIMENSIONS = sorted({"unknown", *SHIPPED.limits.counters["landing"], *SHIPPED.li
         max_size=8,
     ),
     st.sampled_from(Kind),
-    st.sampled_from([HOME, Network(labels=("hosting:Example",)), GONE]),
+    st.sampled_from([HOME, Network(kind="hosting"), GONE]),
 )
 def test_counters_passed_over_would_have_said_nothing(
     counts: dict[str, tuple[int, int]], kind: Kind, network: Network | Unavailable
@@ -202,21 +197,13 @@ def test_counters_passed_over_would_have_said_nothing(
     assert found(SHIPPED, counts, network, kind) == found(LOOKED_THROUGH, counts, network, kind)
 
 
-@pytest.mark.parametrize(
-    ("organisation", "kinds"),
-    [
-        ("Massachusetts Institute of Technology", {"education"}),
-        ("ETH Zurich", set()),
-        ("University of Cape Town", {"education"}),
-        ("Smithfield Networks", set()),  # holds "MIT" and "th", no word of the list
-        ("Vodafone GmbH", {"mixed"}),
-        ("Verizon Wireless", {"mobile"}),
-        ("ZSCALER, INC.", {"proxy"}),
-        (None, set()),
-    ],
-)
-def test_kinds_by_name(organisation: str | None, kinds: set[str]) -> None:
-    assert VelocityLimits.builtin().kinds(Network(organisation=organisation)) == kinds
+@pytest.mark.parametrize(("kind", "factor"), [("relay", 0), ("mobile", 20), ("hosting", 1), ("consumer", 1), ("", 1)])
+def test_factor_by_kind_of_network(kind: str, factor: int) -> None:
+    assert VelocityLimits.builtin().factor(kind) == factor
+
+
+def test_factors_are_of_kinds_that_there_are() -> None:
+    assert set(VelocityLimits.builtin().shared) <= set(KINDS)
 
 
 def test_the_shipped_table_is_whole() -> None:

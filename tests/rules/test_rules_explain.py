@@ -34,7 +34,7 @@ def section(explanation: Explanation, key: str) -> tuple[str, ...]:
 
 def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
     obs = submission(
-        network=Network(64496, "Example Mobile", "DE", ("mobile:Example",)), session=Unavailable("redis: timeout")
+        network=Network(64496, "Example Mobile", "DE", ("mobile:Example",), "mobile"), session=Unavailable("redis: timeout")
     )
     verdict = judge(
         rules,
@@ -51,7 +51,7 @@ def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
         Kind.SUBMISSION,
         generation="g1",
         mode="monitor",
-        network=Network(64496, "Example Mobile", "DE", ("mobile:E",)),
+        network=Network(64496, "Example Mobile", "DE", ("mobile:E",), "mobile"),
     )
     assert (
         text.as_text()

@@ -8,7 +8,7 @@ import pytest
 from detectors.observation import Click, Count, Observation, RenderToken, Unavailable, Velocity
 from geoip.network import Network
 from rules.expression import EvaluationError, Expression, ExpressionError
-from rules.vocabulary import FACTS, VARIABLES, network_kind
+from rules.vocabulary import FACTS, VARIABLES
 
 Make = Callable[..., Observation]
 KNOWN = ("email.disposable", "velocity.address")
@@ -52,7 +52,7 @@ def test_facts_that_apply_are_read(submission: Make) -> None:
     obs = submission(
         click=Click("google", "gclid", "d", 20, seen=3, first_seen_s=9),
         token=RenderToken("valid", age_ms=2500),
-        network=Network(labels=("hosting:A", "relay:B")),
+        network=Network(labels=("hosting:A", "relay:B"), kind="relay"),
     )
     assert holds('click.present && click.platform == "google" && click.seen == 3 && click.first_seen_s == 9', obs)
     assert holds('form == "quote" && kind == "submission" && token.state == "valid" && token.age_ms == 2500', obs)
@@ -113,13 +113,6 @@ def test_threads_do_not_see_each_others_signals(landing: Make) -> None:
     for thread in threads:
         thread.join()
     assert answers == {True: {True}, False: {False}}
-
-
-def test_the_kind_that_matters_most_wins() -> None:
-    assert network_kind(Network(labels=("hosting:X", "vpn:Y"))) == "vpn"
-    assert network_kind(Network(labels=("hosting:X", "crawler:googlebot"))) == "crawler"
-    assert network_kind(Network(labels=("other:X",))) == ""
-    assert network_kind(Network()) == ""
 
 
 def test_a_condition_may_name_a_counter_and_walk_all_of_them(landing: Make) -> None:

@@ -120,7 +120,7 @@ def test_evidence_fills_the_text_and_what_is_missing_reads_as_unknown(packs: Pac
 
 
 def test_a_composite_removes_and_says_so(packs: Packs, submission: Make) -> None:
-    obs = submission(network=Network(labels=("mobile:Example",)))
+    obs = submission(network=Network(kind="mobile"))
     verdict = judge(load(packs()), obs, Signal("velocity.address"), Signal("velocity.prefix", strength=0.5))
     assert verdict.score == -3000
     assert [(c.name, c.source, c.effects, c.text) for c in verdict.composites] == [
@@ -135,7 +135,7 @@ def test_a_composite_removes_and_says_so(packs: Packs, submission: Make) -> None
 
 
 def test_without_a_signal_it_is_on_a_composite_is_not_evaluated(packs: Packs, submission: Make) -> None:
-    obs = submission(network=Network(labels=("mobile:Example",)))
+    obs = submission(network=Network(kind="mobile"))
     verdict = judge(load(packs()), obs, Signal("velocity.prefix"))
     assert (verdict.composites, verdict.score) == ((), -1600)
 

@@ -12,6 +12,7 @@ import pytest
 from detectors import data_files
 from detectors.observation import Click, Count, Kind, Observation, Session, Velocity
 from detectors.signal import Signal
+from geoip.network import Network
 from rules.bands import BANDS, CATEGORIES
 from rules.loader import Ruleset, load
 from rules.verdict import Decision, Ivt, Verdict
@@ -20,6 +21,7 @@ Make = Callable[..., Observation]
 RULES = load()
 DETECTORS = Path(__file__).parents[2] / "detectors"
 CROWD = Velocity.of({"address/3600": Count(400, 40)})
+PHONES, CAMPUS, SERVERS = Network(kind="mobile"), Network(kind="education"), Network(kind="hosting")
 FEW = Velocity.of({"address/3600": Count(400, 2)})
 COOKIE = Session("cookie", "ab", 300, 4)
 
@@ -99,10 +101,10 @@ def test_verified_crawlers_open_landing_pages_and_nothing_else_does(landing: Mak
 
 CASES = [
     # composite, kind, signals, facts, does it apply
-    ("shared-address", "landing", ("velocity.address.landing", "network.mobile"), {"velocity": CROWD}, True),
-    ("shared-address", "landing", ("velocity.prefix.landing", "network.education"), {"velocity": CROWD}, True),
-    ("shared-address", "landing", ("velocity.address.landing", "network.mobile"), {"velocity": FEW}, False),
-    ("shared-address", "landing", ("velocity.address.landing", "network.hosting"), {"velocity": CROWD}, False),
+    ("shared-address", "landing", ("velocity.address.landing",), {"velocity": CROWD, "network": PHONES}, True),
+    ("shared-address", "landing", ("velocity.prefix.landing",), {"velocity": CROWD, "network": CAMPUS}, True),
+    ("shared-address", "landing", ("velocity.address.landing",), {"velocity": FEW, "network": PHONES}, False),
+    ("shared-address", "landing", ("velocity.address.landing",), {"velocity": CROWD, "network": SERVERS}, False),
     ("in-app-browser", "landing", ("header.missing",), {"click": Click("meta", "fbclid", "d", 60)}, True),
     (
         "in-app-browser",
@@ -138,8 +140,8 @@ CASES = [
     (
         "shared-address",
         "submission",
-        ("velocity.address.submission", "network.company_proxy"),
-        {"velocity": CROWD},
+        ("velocity.address.submission",),
+        {"velocity": CROWD, "network": Network(kind="proxy")},
         True,
     ),
     ("shared-address", "submission", ("velocity.address.submission",), {"velocity": CROWD}, False),
@@ -195,5 +197,7 @@ def test_a_scripted_post_from_a_data_centre_is_held_with_its_class(submission: M
 
 
 def test_five_hundred_phones_behind_one_address_are_people(landing: Make) -> None:
-    verdict = judge(landing(velocity=CROWD), "velocity.address.landing", "velocity.prefix.landing", "network.mobile")
+    verdict = judge(
+        landing(velocity=CROWD, network=PHONES), "velocity.address.landing", "velocity.prefix.landing", "network.mobile"
+    )
     assert (verdict.decision, verdict.quality, verdict.ivt) == (Decision.ACCEPT, 94, Ivt.VALID)
