@@ -32,6 +32,7 @@ from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
 from gateway.intake.proxy_suspicion import ProxySuspicion
 from gateway.intake.server import Listener, require_extensions
+from gateway.labels.outcomes import Outcomes
 from gateway.lasting import lasting
 from gateway.log import log, lost, seldom
 from gateway.metrics import Metrics, Snapshot, together
@@ -187,10 +188,12 @@ class Gateway:
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
         self.passports = Passports(*keys.passport())
-        submissions = Submissions(arrivals, self.pipeline, self.store, self.tokens, self.passports, self.metrics)
+        draw = keys.current(stored_keys.HASH).derive("hold-outs")
+        submissions = Submissions(arrivals, self.pipeline, self.store, self.tokens, self.passports, self.metrics, draw)
         self.edge = Edge(
-            self.generation, arrivals, self.pipeline, submissions, self.tokens, self.passports, self.metrics
-        )
+            self.generation, arrivals, self.pipeline, submissions, self.tokens, self.passports, self.metrics,
+            Outcomes(self.store, self._environ, self.metrics),
+        )  # fmt: skip
         self.releases = Releases(self.store, self.metrics, self._headers_of, self._upstream_of)
         self.watch = Watch(self.store, self.metrics, self.suspicion, lambda: self.config)
         self.listener = Listener(

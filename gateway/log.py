@@ -31,6 +31,8 @@ EVENTS = {
     "lead held": "A lead waits for a person.",
     "leads waiting": "Held leads nobody looked at for a day, and whom to tell.",
     "mail failed": "A message to the reviewer could not be sent; what the mail server said.",
+    "outcome refused": "A message about what became of a lead was not signed as it must be; why. Once a minute for each source.",
+    "outcome unmapped": "A message named stages that `map` does not know; how many. Once a minute for each source.",
     "lead released": "A held lead was sent to its destination, and how that ended.",
     "lead refused": "The origin did not take a released lead; it stays held.",
     "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",

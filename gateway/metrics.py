@@ -43,6 +43,16 @@ METRICS = {
         "counter", "Requests refused before they reached a site, by reason.", ("status", "reason")
     ),
     "leadgate_fail_open": Spec("counter", "Requests passed on without a decision, by reason.", ("site", "reason")),
+    "leadgate_outcomes": Spec(
+        "counter",
+        "What was said about leads on the public listener, by source and what came of it: taken, known (said before), unknown_lead, unmapped (a "
+        "stage that means nothing to us), unsigned, malformed, throttled.",
+        ("source", "result"),
+    ),
+    "leadgate_labels": Spec("counter", "Labels given by people through the API.", ("label",)),
+    "leadgate_holdouts": Spec(
+        "counter", "Submissions forwarded although they would have been held, to measure how often holding is wrong.", ("site", "form")
+    ),
     "leadgate_unjournaled": Spec(
         "counter", "Form submissions passed on although the store could not commit in time.", ("site",)
     ),

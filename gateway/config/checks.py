@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from gateway.config.finding import Finding, Setting
 from gateway.config.model import Config
+from gateway.config.outcome_checks import check_outcomes
 from gateway.config.problems import Loc
 from gateway.config.shared_checks import check_shared
 from gateway.config.site_checks import check_site
@@ -16,7 +17,7 @@ from gateway.model import Mode
 
 def findings(setting: Setting) -> Iterator[Finding]:
     """Every contradiction; the places are those of the file."""
-    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _geography, _files, _proxies, check_shared):
+    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _geography, _files, _proxies, check_outcomes, check_shared):
         for found in check(setting):
             yield Finding(setting.original(found.loc), found.what, found.remedy, found.severity)
 

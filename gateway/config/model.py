@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from gateway.config.limits import Limits, UpstreamLimits
 from gateway.config.lists import Lists
+from gateway.config.outcomes import OutcomeSource
 from gateway.config.places import StatePlace, StateUrl, StorePlace, StoreUrl, state_place, store_place
 from gateway.config.problems import Problem
 from gateway.config.process import (
@@ -124,6 +125,11 @@ class Config(Section):
     )
     mail: Mail | None = Field(
         default=None, description="How the reviewer is written to about leads that nobody looked at for a day."
+    )
+    outcomes: tuple[OutcomeSource, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Who may say what became of leads, in signed messages to `outcomes/NAME` below the prefix. Empty: there is no such address.",
     )
     passport: Passport = Field(default_factory=Passport, description="Signed statements for receivers.")
     log: Log = Field(default_factory=Log, description="The program's own log.")

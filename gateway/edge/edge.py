@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from detectors.observation import Kind
+from gateway.edge import outcomes as outcomes_path
 from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
@@ -13,6 +14,7 @@ from gateway.intake import render_token
 from gateway.intake.exchange import Exchange
 from gateway.intake.keys import KeyRing
 from gateway.intake.target import Target, parse
+from gateway.labels.outcomes import Outcomes
 from gateway.metrics import Metrics
 from gateway.model import Mode
 from gateway.passport import Passports
@@ -40,8 +42,10 @@ class Edge:
         tokens: KeyRing,
         passports: Passports,
         metrics: Metrics,
+        outcomes: Outcomes,
     ) -> None:
         self.generation = generation
+        self._outcomes = outcomes
         self._arrivals = arrivals
         self._pipeline = pipeline
         self._submissions = submissions
@@ -140,6 +144,9 @@ class Edge:
                 headers = ((b"Content-Type", b"application/jwk-set+json"), (b"Cache-Control", b"public, max-age=3600"))
                 await exchange.respond(200, self._passports.jwks(), headers)
                 return
+        if name.startswith(outcomes_path.PATH):
+            await outcomes_path.answer(exchange, generation.config, self._outcomes, name.removeprefix(outcomes_path.PATH))
+            return
         await say(exchange, "not_found")
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from detectors.observation import Kind, Unavailable
 from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble
+from gateway.edge.holdout import EVENT, drawn, told
 from gateway.evidence.record import Answered
 from gateway.generation import FormRoute, Generation, SiteRoutes
 from gateway.intake import render_token
@@ -43,7 +44,10 @@ SUCCESS_BYTES = 64 * 1024
 
 
 class Submissions:
-    """The way of form posts. One for the process; what changes with the configuration comes with each call."""
+    """The way of form posts. One for the process; what changes with the configuration comes with each call.
+
+    draw  the key that hold-outs are drawn with
+    """
 
     def __init__(
         self,
@@ -53,7 +57,9 @@ class Submissions:
         tokens: KeyRing,
         passports: Passports,
         metrics: Metrics,
+        draw: bytes,
     ) -> None:
+        self._draw = draw
         self._arrivals = arrivals
         self._pipeline = pipeline
         self._store = store
@@ -94,7 +100,7 @@ class Submissions:
             if decision is Decision.REJECT:
                 await self._decline(exchange, site, route, judged)
                 return
-            if route.form.on_review == "hold":
+            if route.form.on_review == "hold" and not self._held_out(route, judged):
                 await self._hold(exchange, site, route, judged)
                 return
         await self._forward(exchange, generation, site, route, visit, judged, body)
@@ -193,6 +199,16 @@ class Submissions:
             judged, LeadState.REJECTED, "declined", {"by": judged.verdict.decided_by}, judged.verdict.decided_by
         )
         await say(exchange, "declined", judged.arrival.id, style=_style(route), prefix=site.site.prefix)
+
+    def _held_out(self, route: FormRoute, judged: Judged) -> bool:
+        """Is this one of those that are forwarded although they would be held? Only where its record can say so."""
+        share = route.form.holdout.share
+        if not share or not drawn(self._draw, judged, share):
+            return False
+        if not self._store.event(judged.arrival.id, EVENT, told(judged, share)):
+            return False
+        self._metrics.count("leadgate_holdouts", judged.arrival.site, route.form.name)
+        return True
 
     async def _hold(self, exchange: Exchange, site: SiteRoutes, route: FormRoute, judged: Judged) -> None:
         self._settle(

@@ -1,0 +1,25 @@
+"""What no single setting of `outcomes` can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.config.finding import Finding, Setting
+
+
+def check_outcomes(setting: Setting) -> Iterator[Finding]:
+    """Names that stand twice, and secrets that are not set."""
+    names = [each.source for each in setting.config.outcomes]
+    for number, each in enumerate(setting.config.outcomes):
+        if each.source in names[:number]:
+            yield Finding(
+                ("outcomes", number, "source"), f"{each.source} stands twice", "give each source a name of its own"
+            )
+        missing = [name for name in each.secret_env if not setting.environ.get(name)]
+        if missing:
+            yield Finding(
+                ("outcomes", number, "secret_env"),
+                f"the environment variable {missing[0]} is not set",
+                "set it to the secret that the sender signs with, or take its name out",
+                "warning" if len(missing) < len(each.secret_env) else "error",
+            )
