@@ -155,6 +155,10 @@ SUBMISSION = (
         "similar.networks", "networks that posted nearly this text within a day", "number", 64, "similar texts could not be looked up", "high", "log",
         "nearly the same text from {0} networks within a day",
     ),
+    members("crossing.phones", "phone numbers given with this e-mail address within a day; 0 without one", "{0} phone numbers with one e-mail address"),
+    members("crossing.emails", "e-mail addresses given with this phone number within a day; 0 without one", "{0} e-mail addresses with one phone number"),
+    members("crossing.names", "names given with this phone number within a day; 0 without one", "{0} names with one phone number"),
+    members("crossing.texts", "e-mail addresses given with this free text within a day; 0 for short texts", "{0} e-mail addresses with one text"),
     *JOURNEY,
 )  # fmt: skip
 

@@ -30,6 +30,12 @@ _NOWHERE: Counts = (NONE, NONE, NONE, NONE)
 _NOT_KNOWN = Count(nan, nan)  # type: ignore[arg-type]
 _UNREAD: Counts = (_NOT_KNOWN, _NOT_KNOWN, _NOT_KNOWN, _NOT_KNOWN)
 _EXPECTED = frozenset(EXPECTED_HEADERS)
+_OF_A_PAGE_VIEW = ("address", "prefix", "browser", "session", "click")
+_OF_A_FORM = (
+    *("address", "prefix", "browser", "session", "email", "phone"),
+    *("email_phones", "phone_emails", "phone_names", "text_emails"),
+)
+_ALWAYS = ("address", "prefix", "browser", "session")
 
 
 def vector(obs: Observation) -> list[float]:
@@ -38,7 +44,7 @@ def vector(obs: Observation) -> list[float]:
 
 
 def _landing(obs: Observation) -> list[float]:
-    address, prefix, browser, session, click_row = _rows(obs, ("address", "prefix", "browser", "session", "click"))
+    address, prefix, browser, session, click_row = _rows(obs, _OF_A_PAGE_VIEW)
     known = _session(obs)
     seen = browsers = age = moved = values = nan
     click = obs.click
@@ -73,9 +79,7 @@ def _landing(obs: Observation) -> list[float]:
 
 
 def _submission(obs: Observation) -> list[float]:
-    address, prefix, browser, session, email, phone = _rows(
-        obs, ("address", "prefix", "browser", "session", "email", "phone")
-    )
+    address, prefix, browser, session, email, phone, phones, emails, names, texts = _rows(obs, _OF_A_FORM)
     known = _session(obs)
     token, duplicate, similar = obs.token, obs.duplicate, obs.similar
     age = uses = bad = nan
@@ -119,6 +123,10 @@ def _submission(obs: Observation) -> list[float]:
         *_text(obs),
         alike,
         alike_networks,
+        phones[3].distinct,
+        emails[3].distinct,
+        names[3].distinct,
+        texts[3].distinct,
         *_journey(obs, known),
     ]
 
@@ -129,7 +137,7 @@ def _rows(obs: Observation, dimensions: tuple[str, ...]) -> list[Counts]:
     if not isinstance(velocity, Velocity) or (obs.partial and obs.is_partial("velocity")):
         return [_UNREAD] * len(dimensions)
     counts = velocity.counts
-    return [counts.get(name) or (_NOWHERE if name in ("click", "email", "phone") else _UNREAD) for name in dimensions]
+    return [counts.get(name) or (_UNREAD if name in _ALWAYS else _NOWHERE) for name in dimensions]
 
 
 def _session(obs: Observation) -> Session | None:
