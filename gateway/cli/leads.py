@@ -1,4 +1,4 @@
-"""`leadgate leads`: look at stored submissions, release or reject held ones."""
+"""`leadgate leads`: look at stored submissions, release or reject held ones, say what they were."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.common import ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.cli.labelling import label as label_command
 from gateway.console import views
 from gateway.evidence.record import decode
 from gateway.intake.forms import FormLimits, FormUnreadable, parse_form
-from gateway.model import LeadState
+from gateway.model import Label, LeadState
 from gateway.stores.leads import LeadFilter, StoredLead
 from gateway.stores.records import Store
 
 app = typer.Typer(help="Look at stored submissions, release or reject held ones.", no_args_is_help=True)
+
+app.command("label")(label_command)
 
 LeadId = Annotated[str, typer.Argument(metavar="ID", help="Id of the lead, as `leads list` shows it.")]
 ByOption = Annotated[
@@ -35,13 +38,14 @@ def list_leads(
     config: ConfigOption = None,
     state: Annotated[LeadState | None, typer.Option(help="Only leads in this state.")] = None,
     site: Annotated[str | None, typer.Option(help="Only leads of this site.")] = None,
+    label: Annotated[Label | None, typer.Option(help="Only leads with this label in effect.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Stored submissions, newest first."""
 
     async def read(store: Store) -> list[tuple[StoredLead, int | None]]:
-        page = await store.leads(LeadFilter(state=state, site=site), limit)
+        page = await store.leads(LeadFilter(state=state, site=site, label=label), limit)
         rows: list[tuple[StoredLead, int | None]] = []
         for lead in page.items:
             entry = await store.get_record(lead.id)
@@ -87,12 +91,16 @@ def show(lead_id: LeadId, config: ConfigOption = None, as_json: JsonOption = Fal
         found = views.lead_summary(lead)
         body = await store.lead_body(lead_id)
         found["fields"] = None if body is None else _fields(body.head, await body.read(), lead.content_type)
-        found["events"] = [views.event(event) for event in await store.events(lead_id)]
+        events = await store.events(lead_id)
+        found["events"] = [views.event(event) for event in events]
+        found["labels"] = views.labels(events)
+        found["label_lines"] = views.label_lines(events)
         entry = await store.get_record(lead_id)
         found["explanation"] = None if entry is None else views.explanation_of(decode(entry.body)).as_text()
         return found
 
     found = with_store(config, read)
+    labels = found.pop("label_lines")
     if as_json:
         print_json(found)
         return
@@ -104,6 +112,8 @@ def show(lead_id: LeadId, config: ConfigOption = None, as_json: JsonOption = Fal
             typer.echo(f"  {name}: {value}")
     else:
         typer.echo("  (the content was erased)" if fields is None else f"  {fields}")
+    for line in labels:  # type: ignore[attr-defined]
+        typer.echo(f"  label: {line}")
     typer.echo("")
     for event in found["events"]:  # type: ignore[attr-defined]
         detail = ", ".join(f"{key} {value}" for key, value in event["data"].items())

@@ -131,6 +131,11 @@ def explain(
         what = f"Form {record.form}" if record.form else f"Page view of {record.facts.page.path}"
         typer.echo(f"{what} on {record.site}, {views.when(record.occurred_at)}")
         typer.echo(views.explanation_of(record).as_text())
+    labels = views.label_lines(events)
+    if labels:
+        typer.echo("\nLabels")
+    for line in labels:
+        typer.echo(f"  {line}")
     if lead is not None:
         typer.echo(f"\nThe lead\n  {lead.state}" + (f": {lead.note}" if lead.note else ""))
     for found in events:

@@ -12,11 +12,12 @@ import orjson
 from aiohttp import web
 
 from gateway.console import openapi, views
+from gateway.console.labels import LabelApi
 from gateway.console.problems import Problem, Token, reply
 from gateway.console.running import Running
 from gateway.log import seldom
 from gateway.metrics import Metrics
-from gateway.model import LeadState
+from gateway.model import Label, LeadState
 from gateway.stores.errors import BadCursor, IllegalTransition, StoreUnavailable, UnknownLead
 from gateway.stores.leads import LeadFilter
 from gateway.stores.records import RecordFilter
@@ -29,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def admin_application(running: Running, token: str | None) -> web.Application:
     """The application of the admin listener. Without a token only what is open on loopback answers."""
-    api = Api(running)
+    api, labels = Api(running), LabelApi(running)
     application = web.Application(middlewares=[_guard(token, running.metrics)], client_max_size=64 * 1024)
     application.add_routes(
         [
@@ -45,6 +46,9 @@ def admin_application(running: Running, token: str | None) -> web.Application:
             web.post("/api/v1/leads/{id}/release", api.release),
             web.post("/api/v1/leads/{id}/reject", api.reject),
             web.get("/api/v1/conservation", api.conservation),
+            web.post("/api/v1/leads/{id}/label", labels.label),
+            web.post("/api/v1/records/{id}/label", labels.label),
+            web.get("/api/v1/reports/false-positives", labels.false_positives),
         ]
     )
     return application
@@ -162,14 +166,16 @@ class Api:
     # leads
 
     async def leads(self, request: web.Request) -> web.Response:
-        query = _known(request, {"state", "site", "form", "since", "until", "limit", "cursor"})
+        query = _known(request, {"state", "site", "form", "label", "since", "until", "limit", "cursor"})
         state = _one_of(query, "state", tuple(LeadState))
+        label = _one_of(query, "label", tuple(Label))
         where = LeadFilter(
             state=None if state is None else LeadState(state),
             site=query.get("site"),
             form=query.get("form"),
             since=_time(query, "since"),
             until=_time(query, "until"),
+            label=None if label is None else Label(label),
         )
         try:
             page = await self._store.leads(where, _limit(query), query.get("cursor"))
@@ -185,6 +191,7 @@ class Api:
         entry, events = await self._store.get_record(wanted), await self._store.events(wanted)
         body = views.lead_summary(lead)
         body["events"] = [views.event(event) for event in events]
+        body["labels"] = views.labels(events)
         body["record"] = None if entry is None else views.record_detail(entry, (), None)
         return reply(body)
 

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from gateway.console import openapi_deciding as deciding
+from gateway.console import openapi_labels as labels
+from gateway.model import Label
 
 Json = dict[str, Any]
 
@@ -161,6 +163,7 @@ def document() -> Json:
                         _query("state", "Where the lead stands.", _STATES),
                         _query("site", "Name of the site."),
                         _query("form", "Name of the form."),
+                        _query("label", "With this label in effect.", tuple(Label)),
                         *_PAGING,
                     ],
                 )
@@ -198,6 +201,7 @@ def document() -> Json:
                 )
             },
             **deciding.paths(_operation, _answer),
+            **labels.paths(_operation, _answer, _ID, _PAGING[2:]),
             "/api/v1/openapi.json": {
                 "get": _operation("This description", "getDescription", {"description": "OpenAPI 3.1."})
             },
@@ -239,6 +243,7 @@ def document() -> Json:
                     explanation={"type": "object"},
                     personal={"type": "object"},
                     events={"type": "array", "items": {"type": "object"}},
+                    labels=labels.LABELS,
                     chain={"type": "object"},
                 ),
                 "Lead": _object("A stored submission.", **_LEAD),
@@ -247,6 +252,7 @@ def document() -> Json:
                     "A stored submission with its history and how it was judged.",
                     **_LEAD,
                     events={"type": "array", "items": {"type": "object"}},
+                    labels=labels.LABELS,
                     record={"anyOf": [{"$ref": "#/components/schemas/Record"}, {"type": "null"}]},
                 ),
                 "Readiness": _object(
@@ -267,6 +273,7 @@ def document() -> Json:
                     holds={"type": "boolean"},
                 ),
                 **deciding.SCHEMAS,
+                **labels.SCHEMAS,
                 "Problem": _object(
                     "RFC 9457.",
                     type=_TEXT,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.evidence.record import Record, decode
+from gateway.stores.labels import in_effect, labels_in
 from gateway.stores.leads import Conservation, StoredLead
 from gateway.stores.records import Personal, StoredEntry, StoredEvent
 from geoip.network import Network
@@ -96,6 +97,7 @@ def record_detail(entry: StoredEntry, events: Sequence[StoredEvent], lead: Store
         },
         "personal": personal(entry.personal, record.digests),
         "events": [event(e) for e in events],
+        "labels": labels(events),
         "lead": None if lead is None else lead_summary(lead),
         "chain": {"writer": entry.writer, "seq": entry.seq, "prev_hash": record.prev_hash, "hash": entry.hash},
     }
@@ -108,6 +110,31 @@ def personal(groups: Mapping[str, Personal], digests: Mapping[str, str]) -> Json
 
 def event(found: StoredEvent) -> Json:
     return {"id": found.id, "at": when(found.at), "event": found.event, "data": found.data}
+
+
+def labels(events: Sequence[StoredEvent]) -> list[Json]:
+    """The labels that count: the latest of each source."""
+    return [
+        {
+            "label": found.label,
+            "source": found.source,
+            "by": found.by,
+            "at": when(found.at),
+            "value": found.value,
+            "currency": found.currency,
+            "note": found.note,
+        }
+        for found in in_effect(labels_in(events))
+    ]
+
+
+def label_lines(events: Sequence[StoredEvent]) -> list[str]:
+    """The same for people: "customer 1299.00 EUR (crm, 2026-11-22)"."""
+    lines = []
+    for found in in_effect(labels_in(events)):
+        value = f" {found.value} {found.currency}" if found.value else ""
+        lines.append(f"{found.label}{value} ({found.source}, {found.by}, {when(found.at)[:10]})")
+    return lines
 
 
 def lead_summary(lead: StoredLead) -> Json:

@@ -16,6 +16,7 @@ AHEAD_S = 86_400
 
 _VALUE = re.compile(r"\d{1,12}(\.\d{1,4})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERSONAL = re.compile(r"\S@\S|(?:\d[\s()./+-]{0,2}){7,}")
 
 
@@ -54,6 +55,8 @@ def statement(
         problems.append(("currency", "a value needs its currency, for example EUR"))
     if not 1 <= len(by) <= MAX_BY:
         problems.append(("by", f"write a name of 1 to {MAX_BY} characters"))
+    if not _SOURCE.fullmatch(source):
+        problems.append(("source", "write small letters, digits and dashes, at most 63, for example crm"))
     words = (note or "").strip() or None
     if words is not None and len(words) > MAX_NOTE:
         problems.append(("note", f"at most {MAX_NOTE} characters"))
