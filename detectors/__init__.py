@@ -10,6 +10,7 @@ from detectors import (
     anomaly,
     click,
     crawlers,
+    crossings,
     duplicate,
     email,
     headers,
@@ -41,6 +42,7 @@ DETECTORS: tuple[Detector, ...] = (
     phone.detect,
     duplicate.detect,
     anomaly.detect,
+    crossings.detect,
 )
 
 OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if not getattr(modules[detect.__module__], "FORMS_ONLY", False)])

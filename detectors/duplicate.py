@@ -1,7 +1,7 @@
-"""The duplicate: the site has had this very lead, or this contact, before.
+"""The duplicate: the site has had this very lead, this contact, or nearly this text, before.
 
 The same content twice is more often an impatient person than a bot, ten times it is not. A contact who comes back with something else is a good sign
-for the site owner and weighs nothing.
+for the site owner and weighs nothing. One text from many places is copied or made from a template, unless the form itself fills it in.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Duplicate, Observation, RenderToken, Unavailable
+from detectors.observation import Duplicate, Observation, RenderToken, Similar, Unavailable
 from detectors.signal import Signal
+from detectors.velocity import DISTINCT_CAP
 
 if TYPE_CHECKING:
     from detectors.reference import Reference
@@ -22,6 +23,16 @@ CLICKS = 3
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    yield from _again(obs)
+    if isinstance(obs.similar, Similar):
+        strength = ref.repeats.similar.strength(obs.similar, partial=obs.is_partial("similar"))
+        if strength:
+            networks = obs.similar.networks
+            told = f"{networks} or more" if networks >= DISTINCT_CAP else str(networks)
+            yield Signal("lead.similar_text", (str(obs.similar.seen), told, str(obs.similar.words)), round(strength, 3))
+
+
+def _again(obs: Observation) -> Iterator[Signal]:
     seen = obs.duplicate
     if not isinstance(seen, Duplicate):
         return

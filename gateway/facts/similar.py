@@ -49,12 +49,13 @@ _MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]{1,255}")
 _RUN = re.compile(f"[{_UNSPACED}]+")
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(rf"[^\W_{_MARKS}][\w{_MARKS}]*")
-_GREETINGS = frozenset(
+_GREETING = (
     "hi hello hey dear greetings good morning day afternoon evening sir madam sirs team there guten tag hallo liebe lieber sehr geehrte geehrter damen "
     "und herren servus moin bonjour salut madame monsieur hola buenos buenas dias días tardes estimado estimada estimados señor señora olá ola bom "
     "boa dia tarde prezado prezada prezados buongiorno salve ciao gentile gentili beste geachte heer mevrouw goedendag hej hejsan hei dzień dobry "
-    "witam szanowni państwo dobrý den zdravím добрый день здравствуйте привет уважаемые merhaba selam sayın".split()
+    "witam szanowni państwo dobrý den zdravím добрый день здравствуйте привет уважаемые merhaba selam sayın"
 )
+_GREETINGS = frozenset(_GREETING.split())
 _GREETED = 6
 """Words from the start among which greetings and names are passed over."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from detectors.duplicate import CLICKS, detect
-from detectors.observation import Client, Duplicate, Kind, Observation, Page, RenderToken, Request, Unavailable
+from detectors.observation import Client, Duplicate, Kind, Observation, Page, RenderToken, Request, Similar, Unavailable
 from detectors.reference import Reference
 from detectors.signal import Signal
 
@@ -79,3 +80,19 @@ def test_what_was_seen_of_a_lead_holds_where_more_is_unknown(ref: Reference) -> 
     assert found(ref, Duplicate(5, 5), token, ("duplicate",)) == [Signal("lead.duplicate", ("5",), 1.0)]
     assert found(ref, Duplicate(0, 4, 1), token, ("duplicate",)) == [Signal("lead.known_contact", ("4", "1"))]
     assert found(ref, Duplicate(0, 0), token, ("duplicate",)) == []
+
+
+def test_nearly_the_same_text_from_many_places(ref: Reference) -> None:
+    obs = Observation(
+        Kind.SUBMISSION,
+        "acme",
+        0,
+        Page("acme.example", "/lead"),
+        Client("192.0.2.1"),
+        Request("POST", "/lead", ()),
+        network=GONE,
+        velocity=GONE,
+        similar=Similar(seen=90, networks=64, words=50, form=900),
+    )
+    assert list(detect(obs, ref)) == [Signal("lead.similar_text", ("90", "64 or more", "50"), 1.0)]
+    assert not list(detect(msgspec.structs.replace(obs, similar=GONE), ref))
