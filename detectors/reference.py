@@ -8,7 +8,7 @@ generation.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -37,15 +37,34 @@ class FormSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignSettings:
+    """What the site owner says of one campaign.
+
+    name       for people
+    match      campaign parameters of the landing's address and the values they have in this campaign, letter case aside; all must agree
+    countries  ISO 3166-1 alpha-2 codes it is shown in; empty: any
+    """
+
+    name: str
+    match: tuple[tuple[str, str], ...]
+    countries: tuple[str, ...] = ()
+
+    def matches(self, campaign: Mapping[str, str]) -> bool:
+        return all(campaign.get(name, "").casefold() == value.casefold() for name, value in self.match)
+
+
+@dataclass(frozen=True, slots=True)
 class SiteSettings:
     """What the site owner says of one site.
 
     languages  ISO 639-1 codes of the languages its visitors write in; empty: any
     timezone   IANA name of where its customers live ("Europe/Berlin"); "": not told
+    campaigns  the first that matches a landing counts
     """
 
     languages: tuple[str, ...] = ()
     timezone: str = ""
+    campaigns: tuple[CampaignSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

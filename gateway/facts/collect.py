@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from detectors.observation import Client, MailDomain, Observation, ReverseName, Unavailable
+from detectors.observation import Client, Kind, MailDomain, Observation, ReverseName, Unavailable
+from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival
-from gateway.facts.plan import Hashes, Plan, places
+from gateway.facts.identity import Hashes, browser_of, places, session_hash
+from gateway.facts.journey import asset_key
+from gateway.facts.plan import Plan
 from gateway.stores.hot import HotState
 from geoip.network import Network
 
 ReverseLookup = Callable[[str], Awaitable[ReverseName | Unavailable]]
 MailLookup = Callable[[str], Awaitable[MailDomain | Unavailable]]
+
+SETTLED_US = 3_600_000_000
+"""From the first arrival on: earlier landings of a click may have been forgotten with the process before."""
 
 
 class Collector:
@@ -23,6 +29,7 @@ class Collector:
     network   address → Network, or Unavailable; a look-up in memory
     reverse   address → forward-confirmed reverse name; asked only where `wants_reverse(user_agent, network)` says so
     mail      domain → where its mail goes; asked for the domain that `mail_domain(arrival)` names, beside the hot state. None: never
+    board     how campaigns do; told of each landing, and asked without waiting. None: not known
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class Collector:
         wants_reverse: Callable[[str, Network], bool],
         mail: MailLookup | None = None,
         mail_domain: Callable[[Arrival], str | None] = lambda _: None,
+        board: Board | None = None,
     ) -> None:
         self._hashes = Hashes(hash_key)
         self._hot = hot
@@ -42,6 +50,8 @@ class Collector:
         self._wants_reverse = wants_reverse
         self._mail = mail
         self._mail_domain = mail_domain
+        self._board = board
+        self._began = 0
 
     async def gather(self, arrival: Arrival, *, dry: bool = False) -> Observation:
         """dry: as if, and nothing is counted or sealed."""
@@ -67,7 +77,12 @@ class Collector:
             agent = arrival.request.header("user-agent") or ""
             if self._wants_reverse(agent, network):
                 reverse = await self._reverse(client.address)
-        return Observation(
+        if not self._began:
+            self._began = arrival.at
+        board, site, platform = self._board, arrival.site, "" if arrival.click is None else arrival.click.platform
+        usual = -1 if board is None else board.assets_usual(site)
+        landing = arrival.kind is Kind.LANDING
+        found = Observation(
             arrival.kind,
             arrival.site,
             arrival.at,
@@ -85,7 +100,24 @@ class Collector:
             partial,
             mail,
             plan.similar(results),
+            plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
+            board.campaign(site, arrival.page.campaign, platform, arrival.at) if board is not None and landing else None,
         )
+        if board is not None and landing and not dry:
+            board.saw(found, platform, plan.journey.assets, plan.journey.looks, plan.journey.page)
+        return found
+
+    def fetched(self, arrival: Arrival) -> None:
+        """The session of `arrival` fetched a part of a page (a picture, a style, a script): noted in the background."""
+        if self._board is None:
+            return
+        network_mark = b""
+        if isinstance(arrival.client, Client):
+            network_mark = self._hashes.stable(places(arrival.client.address)[1])[:8]
+        browser_mark = self._hashes.stable(browser_of(arrival.request))[:8]
+        session = session_hash(arrival, self._hashes.fresh, network_mark, browser_mark)
+        if session:
+            self._board.note(asset_key(self._hashes.scopes(arrival.site)[0], session))
 
     def _ask_mail(self, arrival: Arrival) -> asyncio.Future[MailDomain | Unavailable] | None:
         """Under way, or None where there is nothing to ask."""

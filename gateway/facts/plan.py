@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from hashlib import blake2b
-from ipaddress import IPv6Address, ip_network
+from collections.abc import Mapping, Sequence
 
 from detectors.observation import (
     Click,
     Counts,
     Duplicate,
+    Journey,
     Kind,
     Lead,
     RenderToken,
-    Request,
     Session,
     Similar,
     Unavailable,
     Velocity,
 )
 from gateway.facts.arrival import Arrival
+from gateway.facts.identity import Hashes, browser_of, session_hash
+from gateway.facts.journey import JourneyPlan
 from gateway.facts.similar import Sketch, name_of, sketch
 from gateway.stores.hot import Answers, Hit, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
@@ -33,44 +32,6 @@ SESSION_TTL_S = DAY_S
 UNKNOWN = b"\0" * 8
 _NOWHERE = -1
 """The place of an operation that is not asked for."""
-
-
-def places(address: str) -> tuple[str, str]:
-    """The unit that counts as one address and the neighbourhood around it: address and /24 for IPv4, /64 and /48 for IPv6.
-    The address is canonical, as `Client` holds it."""
-    return _places_v6(address) if ":" in address else (address, address.rpartition(".")[0])
-
-
-@lru_cache(maxsize=65_536)
-def _places_v6(address: str) -> tuple[str, str]:
-    number = int(IPv6Address(address))
-    return str(ip_network((number >> 64 << 64, 64))), str(ip_network((number >> 80 << 80, 48)))
-
-
-def browser_of(request: Request) -> str:
-    """What stays the same for one browser on one device from request to request; two people with the same phone model share it."""
-    first = request.first
-    return f"{first.get('user-agent', '')}\n{first.get('accept-language', '')}\n{first.get('sec-ch-ua-platform', '')}"
-
-
-class Hashes:
-    """Keyed hashes, so that nobody who reads the hot state learns an address or a contact. key: 32 bytes."""
-
-    def __init__(self, key: bytes) -> None:
-        self._keyed = blake2b(digest_size=16, key=key)
-        # neighbourhoods and browsers come again; visitors, contacts and ids mostly do not
-        self.stable = lru_cache(maxsize=65_536)(self.fresh)
-        self.scopes = lru_cache(maxsize=4_096)(self._scopes_of)
-
-    def _scopes_of(self, site: str) -> tuple[bytes, bytes]:
-        """What keys of the site's landings and of its submissions have in common."""
-        return self.fresh(f"{site}\n{Kind.LANDING}")[:7], self.fresh(f"{site}\n{Kind.SUBMISSION}")[:7]
-
-    def fresh(self, text: str) -> bytes:
-        """The keyed hash of a value, 16 bytes."""
-        digest = self._keyed.copy()  # the key is worked in once
-        digest.update(text.encode("utf-8", "surrogateescape"))
-        return digest.digest()
 
 
 class Plan:
@@ -91,6 +52,7 @@ class Plan:
         "_similar_at",
         "_sketch",
         "_token_at",
+        "journey",
         "ops",
     )
 
@@ -117,7 +79,7 @@ class Plan:
         ops: list[Operation] = []
         dimensions: list[str] = []
         self.ops, self._dimensions = ops, dimensions
-        network_mark = b""
+        network_mark = address_hash = b""
         if address:
             address_hash, prefix_hash = fresh(address), stable(prefix)
             network_mark = prefix_hash[:8]
@@ -130,7 +92,7 @@ class Plan:
                 dimensions.append("network")
                 ops.append(Hit(b"n%b%d" % (scope, network.asn), browser_mark))
         self._network_mark = network_mark or UNKNOWN
-        session = _session_hash(arrival, fresh, network_mark, browser_mark)
+        session = session_hash(arrival, fresh, network_mark, browser_mark)
         self._session_id = session.hex()
         if session:
             dimensions.append("session")
@@ -141,6 +103,12 @@ class Plan:
             click_hash = fresh(f"click\n{click.platform}\n{click.value}")
             dimensions.append("click")
             ops.append(Hit(b"c" + scope + click_hash, browser_mark))
+            if landing and address_hash:
+                dimensions.append("paid")
+                ops.append(Hit(b"y" + scope + address_hash, click_hash[:8]))
+        if landing:
+            dimensions.append("site")
+            ops.append(Hit(b"z" + scope))
         self._click_id = click_hash.hex()
         contacts: list[bytes] = []
         for name, value in arrival.contacts:
@@ -183,6 +151,7 @@ class Plan:
             self._similar_at = len(ops)
             ops += (Seal(b"D" + scope + text, b"", LEAD_TTL_S), Seal(b"F" + scope + form, b"", LEAD_TTL_S))
             ops += [Hit(b"d" + scope + fresh(band.hex()), network_mark) for band in self._sketch.bands]
+        self.journey = JourneyPlan(ops, arrival, fresh, (landings, submissions), session, network_mark)
 
     def partial(self, answers: Answers) -> tuple[tuple[str, str], ...]:
         """Which facts know less than they should, each with the first reason. Called before the facts are read: they then say of nothing that it
@@ -194,6 +163,7 @@ class Plan:
             (self._token_at, "token"),
             (self._body_at, "duplicate"),
             (self._similar_at, "similar"),
+            (self.journey.at, "journey"),
         )
         found: dict[str, str] = {}
         for place in sorted(answers.partial):
@@ -303,6 +273,11 @@ class Plan:
             seen = 0
         return Duplicate(self._seen(place, body.count), seen, _seconds(self._arrival.at - first_at) // DAY_S)
 
+    def journey_fact(
+        self, results: Sequence[Result], assets_usual: int, settled: bool
+    ) -> Journey | Unavailable | None:
+        return self.journey.read(results, self._partial, assets_usual, settled)
+
     def similar(self, results: Sequence[Result]) -> Similar | Unavailable | None:
         place, text = self._similar_at, self._sketch
         if place == _NOWHERE or text is None:
@@ -341,20 +316,6 @@ def _crossings(
         ("text_emails", text, email),
     )
     return [(dimension, key, member) for dimension, key, member in found if key and member]
-
-
-def _session_hash(
-    arrival: Arrival, fresh: Callable[[str], bytes], network_mark: bytes, browser_mark: bytes | None
-) -> bytes:
-    """Empty where there is no session."""
-    if arrival.session_mode == "off":
-        return b""
-    if arrival.cookie is not None:
-        return fresh(f"session\n{arrival.cookie[0]}")
-    if arrival.session_mode == "cookie" or not network_mark or browser_mark is None:
-        return b""
-    day = arrival.at // (DAY_S * 1_000_000)
-    return fresh(f"derived\n{day}\n{arrival.site}\n{network_mark.hex()}\n{browser_mark.hex()}")
 
 
 def _sealed(place: int, results: Sequence[Result]) -> Sealed | Unavailable | None:

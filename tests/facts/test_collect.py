@@ -376,6 +376,8 @@ async def test_visitors_whose_browser_nobody_told_are_not_taken_for_one() -> Non
         "address/60": (1, 0),
         "prefix/60": (1, 0),
         "click/60": (3, 0),
+        "paid/60": (1, 1),
+        "site/60": (3, 0),
     }
     assert found.session == Unavailable("no user agent is known that would tell one browser from another")
     assert isinstance(found.click, Click)
@@ -395,7 +397,7 @@ async def test_without_a_redis_the_process_counts_and_the_observation_says_so() 
     finally:
         await hot.close()
     why = "redis: connection refused; counted in this process only"
-    assert landing.partial == (("velocity", why), ("session", why), ("click", why))
-    assert lead.partial == (("velocity", why), ("session", why), ("token", why), ("duplicate", why))
+    assert landing.partial == (("velocity", why), ("session", why), ("click", why), ("journey", why))
+    assert lead.partial == (("velocity", why), ("session", why), ("token", why), ("duplicate", why), ("journey", why))
     assert counts(landing.velocity)["address/60"] == (8, 1)
     assert isinstance(landing.click, Click) and landing.click.seen == 8

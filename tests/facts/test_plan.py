@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.observation import Request
-from gateway.facts.plan import Hashes, browser_of, places
+from gateway.facts.identity import Hashes, browser_of, places
 
 KEY = b"k" * 32
 

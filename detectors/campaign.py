@@ -1,0 +1,145 @@
+"""The campaign this click belongs to, against its own past.
+
+A flood shows in a campaign, not in a single click: far more clicks than usual at this time of day, of which far fewer than usual go on to anything. A
+television spot multiplies clicks as well, but the people it brings read, look around and write, so their share stays what it was. Each click of a
+flooded campaign is told how much of the campaign is flood: that is a property of the crowd, so it never decides on anybody alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from detectors.observation import Campaign, Cell, Kind, Observation
+from detectors.signal import Signal
+from geoip.network import Network
+
+if TYPE_CHECKING:
+    from detectors.reference import CampaignSettings, Reference
+
+LANDINGS_ONLY = True
+
+LEAST_WINDOWS = 14
+"""Earlier windows below which nothing is said: two days."""
+
+LEAST_CLICKS = 30
+"""Clicks of a window below which chance explains too much."""
+
+DEVIATIONS = 5.0
+"""Standard deviations (or what stands for them) above what is usual."""
+
+LEAST_SHARE = 0.25
+"""Share of the clicks that is in excess, at least."""
+
+LEAST_USUAL = 150
+"""Engaged visitors, in thousandths, below which their share says nothing: the site is cached elsewhere, or nobody ever goes on."""
+
+FALLEN = 0.75
+"""The engaged share is at most so much of what is usual."""
+
+CERTAIN = 4.0
+"""By so many standard errors."""
+
+NIGHT = range(1, 5)
+"""Hours in which few people look for anything: from one to five in the morning."""
+
+BURST = 4
+"""Times what is usual at this time of night."""
+
+ELSEWHERE = frozenset(
+    {
+        "relay",
+        "vpn",
+        "tor",
+        "proxy",
+        "mobile",
+        "cdn",
+        "hosting",
+        "reserved",
+        "crawler",
+        "fetcher",
+        "monitor",
+        "business",
+        "education",
+    }
+)
+"""Kinds of network whose place says little of where its user is: relays and tunnels, phones abroad, companies with one exit for many countries."""
+
+
+def flood(cell: Cell) -> float | None:
+    """Share of the cell's clicks that is in excess and unengaged, 0..1; None where it is not flooded or nobody can tell."""
+    excess = cell.clicks - cell.usual
+    if cell.windows < LEAST_WINDOWS or cell.clicks < LEAST_CLICKS or excess < LEAST_SHARE * cell.clicks:
+        return None
+    if excess < DEVIATIONS * max(cell.spread, math.sqrt(max(1, cell.usual))):
+        return None
+    if cell.engaged < 0 or cell.followed < 1 or cell.engaged_usual < LEAST_USUAL:
+        return None
+    usual, now = cell.engaged_usual / 1000, cell.engaged / 1000
+    error = math.sqrt(max(usual * (1 - usual), 0.01) / cell.followed)
+    if now > FALLEN * usual or usual - now < CERTAIN * error:
+        return None
+    return min(excess / cell.clicks, 1 - now / usual)
+
+
+def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
+    if obs.kind is not Kind.LANDING:
+        return
+    if ref.site.campaigns and (obs.click is not None or obs.page.campaign):
+        yield from _geography(obs, ref.site.campaigns)
+    campaign = obs.campaign
+    if not isinstance(campaign, Campaign):
+        return
+    worst: tuple[float, Cell] | None = None
+    for cell in campaign.cells:
+        found = flood(cell)
+        if found is not None and (worst is None or found > worst[0]):
+            worst = (found, cell)
+    if worst is not None:
+        strength, cell = worst
+        yield Signal(
+            "campaign.flood",
+            evidence=(
+                cell.name,
+                str(cell.clicks),
+                _span(cell.minutes),
+                str(cell.usual),
+                f"{cell.engaged / 10:.0f} %",
+                f"{cell.engaged_usual / 10:.0f} %",
+            ),
+            strength=round(strength, 3),
+        )
+    elif campaign.local_hour in NIGHT:
+        yield from _night(campaign)
+
+
+def _night(campaign: Campaign) -> Iterator[Signal]:
+    for cell in campaign.cells:
+        if cell.windows < LEAST_WINDOWS or cell.clicks < LEAST_CLICKS or cell.clicks < BURST * max(1, cell.usual):
+            continue
+        if cell.clicks - cell.usual < DEVIATIONS * max(cell.spread, math.sqrt(max(1, cell.usual))):
+            continue
+        if 0 <= FALLEN * cell.engaged_usual <= cell.engaged:
+            continue  # they go on as people do: a late show, a sale that begins at midnight
+        yield Signal(
+            "campaign.night_burst",
+            evidence=(cell.name, str(cell.clicks), _span(cell.minutes), str(cell.usual), str(campaign.local_hour)),
+        )
+        return
+
+
+def _geography(obs: Observation, campaigns: tuple[CampaignSettings, ...]) -> Iterator[Signal]:
+    network = obs.network
+    if not isinstance(network, Network) or not network.country:
+        return
+    settings = next((each for each in campaigns if each.matches(obs.page.campaign)), None)
+    if settings is None or not settings.countries or network.country in settings.countries:
+        return
+    if network.kind in ELSEWHERE or any(label.partition(":")[0] in ELSEWHERE for label in network.labels):
+        return
+    yield Signal("campaign.geo", evidence=(settings.name, network.country, ", ".join(settings.countries[:8])))
+
+
+def _span(minutes: int) -> str:
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

@@ -1,0 +1,328 @@
+"""The board: what landings leave behind while they pass, brought together in the background, and what is known of each campaign at this moment.
+
+A landing only adds to dictionaries of this process and reads a snapshot that is replaced whole; it never waits here. Every second what was added goes to
+the hot state (so that several processes see the same campaign), and every few seconds the sums of all come back from there. Two minutes after a
+landing the visitor is looked at once more: did the session fetch parts of the page, see a second page, send a form?
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from detectors.campaign import flood
+from detectors.observation import Campaign, Cell, Kind, Observation, Session, Unavailable
+from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
+from gateway.campaigns.history import ASKED, BUCKET_S, CELLS, CLICKS, ENGAGED, FETCHED, FOLLOWED, SPAN, History
+from gateway.model import now_us
+from gateway.stores.hot import Add, HotState, Look, Operation, Seal, Sealed, Sums
+
+FLUSH_S = 1.0
+"""How often what was noted is brought to the hot state."""
+
+REFRESH_S = 5.0
+"""How often the sums of all processes are read back and the snapshot is made anew."""
+
+FOLLOW_S = 120
+"""How long after a landing the visitor is looked at: by then a page is loaded and most who go on have begun to."""
+
+FOLLOWED_MOST = 30
+"""Visitors of one cell that are followed in a minute: enough for a share, whatever the flood."""
+
+FOLLOWING = 20_000
+"""Visitors that wait to be looked at."""
+
+NOTED = 20_000
+"""Sessions whose seal waits for the next second."""
+
+BATCH = 60
+"""Operations of one call, so that visitors do not wait behind it."""
+
+LOAD = 4
+"""Buckets in one call when the past is read at the start."""
+
+KEEP_S = SPAN * BUCKET_S + 86_400
+SEAL_S = 86_400
+SETTLED_S = 5
+"""Age of a session from which on its first page's parts have been noted."""
+
+LEAST_ASKED = 100
+"""Sessions at their second page below which a site's usual share of sessions that fetch parts of pages is not known."""
+
+TOLD = 3_600
+"""Seconds for which the beginning of a flood is told by one process only."""
+
+_BUCKET = struct.Struct(">BQ")
+US = 1_000_000
+
+
+class Tells(Protocol):
+    """Takes an event of gateway.log.EVENTS with its fields."""
+
+    def __call__(self, event: str, **fields: object) -> None: ...
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What the snapshot says: cells by key, usual share of sessions that fetch parts of pages by site, flooded cells with their strength."""
+
+    cells: Mapping[str, Cell] = {}
+    assets: Mapping[str, int] = {}
+    floods: Mapping[str, float] = {}
+
+
+class _Visitor(msgspec.Struct, frozen=True, gc=False):
+    due: int
+    bucket: int
+    keys: tuple[str, ...]
+    looks: tuple[bytes, ...]
+
+
+def _silent(event: str, **fields: object) -> None: ...
+
+
+class Board:
+    """One for the process.
+
+    zones  site → IANA time zone of its customers, for the local hour; replaced by a reload
+    tell   told "campaign flooded" (site, part, clicks, usual, engaged, engaged_usual, share) and "campaign calm" (site, part, minutes)
+    count  told "began" or "ended" of each flood, with the site
+
+    seen   the snapshot
+    """
+
+    def __init__(
+        self,
+        hot: HotState,
+        tell: Tells = _silent,
+        count: Callable[[str, str], None] = lambda _site, _what: None,
+        zones: Mapping[str, str] | None = None,
+    ) -> None:
+        self._hot, self._tell, self._count = hot, tell, count
+        self.zones: Mapping[str, str] = zones or {}
+        self.seen = Seen()
+        self.history = History()
+        self._candidates = Candidates()
+        self._followed_names: set[str] = set()
+        self._adds: dict[int, Counter[bytes]] = {}
+        self._seals: dict[bytes, None] = {}
+        self._following: deque[_Visitor] = deque()
+        self._minute = 0
+        self._in_minute: Counter[str] = Counter()
+        self._since: dict[str, int] = {}
+        self._read_at = self._loaded = 0
+        self._hours: dict[str, tuple[int, int]] = {}
+
+    # what landings do; nothing here waits
+
+    def campaign(self, site: str, campaign: Mapping[str, str], platform: str, at: int) -> Campaign | None:
+        """The fact for a landing; None where no campaign brought it."""
+        keys = parts(site, campaign, platform)
+        if not keys:
+            return None
+        cells = self.seen.cells
+        return Campaign(tuple([cells[key] for key in keys if key in cells]), self._hour(site, at))
+
+    def assets_usual(self, site: str) -> int:
+        return self.seen.assets.get(site, -1)
+
+    def saw(self, obs: Observation, platform: str, assets: int, looks: tuple[bytes, ...], page: bytes) -> None:
+        """A landing was judged.
+
+        assets  parts of pages that the session was noted to fetch, -1 unknown
+        looks   keys of the seals that tell whether the session went on; () where there is no session
+        page    key of the seal that says that the session saw a second page
+        """
+        if obs.kind is not Kind.LANDING:
+            return
+        site, bucket = whole_site(obs.site), obs.at // US // BUCKET_S
+        adds = self._adds.get(bucket)
+        if adds is None:
+            adds = self._adds[bucket] = Counter()
+        session = obs.session if isinstance(obs.session, Session) else None
+        named = parts(obs.site, obs.page.campaign, platform)
+        keys = (site, *[key for key in named if self._followed(key)])
+        for key in keys:
+            adds[f"{key}{CLICKS}".encode()] += 1
+        if session is None or not looks:
+            return
+        if session.landings == 2 and session.age_s >= SETTLED_S and assets >= 0:
+            adds[f"{site}{ASKED}".encode()] += 1
+            if assets:
+                adds[f"{site}{FETCHED}".encode()] += 1
+        if session.landings > 1 and not named:
+            self.note(page)
+        if named or session.landings == 1:
+            self._follow(obs.at, bucket, keys, looks)
+
+    def note(self, key: bytes) -> None:
+        """Bind a seal with the next second."""
+        if len(self._seals) < NOTED:
+            self._seals[key] = None
+
+    def _followed(self, key: str) -> bool:
+        names = self._followed_names
+        if key in names:
+            return True
+        if len(names) < CELLS and self._candidates.often(key):
+            names.add(key)
+            return True
+        return False
+
+    def _follow(self, at: int, bucket: int, keys: tuple[str, ...], looks: tuple[bytes, ...]) -> None:
+        minute = at // (60 * US)
+        if minute != self._minute:
+            self._minute = minute
+            self._in_minute.clear()
+        counted = self._in_minute
+        chosen = tuple([key for key in keys if counted[key] < FOLLOWED_MOST])
+        if chosen and len(self._following) < FOLLOWING:
+            counted.update(chosen)
+            self._following.append(_Visitor(at + FOLLOW_S * US, bucket, chosen, looks))
+
+    def _hour(self, site: str, at: int) -> int:
+        """Local hour, remembered for the quarter of an hour (no zone changes within one)."""
+        quarter = at // (900 * US)
+        known = self._hours.get(site)
+        if known is None or known[0] != quarter:
+            known = self._hours[site] = (quarter, _hour_in(self.zones.get(site, ""), at))
+        return known[1]
+
+    # the background
+
+    async def run(self) -> None:
+        while True:
+            await self.tick(now_us())
+            await asyncio.sleep(FLUSH_S)
+
+    async def tick(self, now: int) -> None:
+        """One round at `now`: look at visitors, bring what was noted, and from time to time read it back."""
+        await self._look(now)
+        await self._flush(now)
+        if now - self._read_at >= REFRESH_S * US:
+            self._read_at = now
+            await self._refresh(now)
+
+    async def _look(self, now: int) -> None:
+        due: list[_Visitor] = []
+        while self._following and self._following[0].due <= now:
+            due.append(self._following.popleft())
+            if sum(len(visitor.looks) for visitor in due) >= BATCH:
+                await self._look_at(due, now)
+                due = []
+        if due:
+            await self._look_at(due, now)
+
+    async def _look_at(self, visitors: Sequence[_Visitor], now: int) -> None:
+        answers = await self._hot.observe([Look(key) for each in visitors for key in each.looks], now)
+        place = 0
+        for visitor in visitors:
+            places = range(place, place + len(visitor.looks))
+            place = places.stop
+            found = [answers.results[at] for at in places]
+            engaged = any(isinstance(each, Sealed) for each in found)
+            if not engaged and any(
+                isinstance(each, Unavailable) or at in answers.partial for at, each in zip(places, found, strict=True)
+            ):
+                continue  # nobody can tell
+            adds = self._adds.setdefault(visitor.bucket, Counter())
+            for key in visitor.keys:
+                adds[f"{key}{FOLLOWED}".encode()] += 1
+                if engaged:
+                    adds[f"{key}{ENGAGED}".encode()] += 1
+
+    async def _flush(self, now: int) -> None:
+        seals, self._seals = list(self._seals), {}
+        for at in range(0, len(seals), BATCH):
+            await self._hot.observe([Seal(key, b"", SEAL_S) for key in seals[at : at + BATCH]], now)
+        adds, self._adds = self._adds, {}
+        for bucket, counts in adds.items():
+            fields = tuple(counts.items())
+            for at in range(0, len(fields), BATCH):
+                await self._hot.observe([Add(_key(bucket), fields[at : at + BATCH], KEEP_S)], now)
+
+    async def _refresh(self, now: int) -> None:
+        bucket = now // US // BUCKET_S
+        self.history.turn(bucket)
+        if not self._loaded:
+            for at in range(bucket - SPAN + 1, bucket - 1, LOAD):
+                await self._read(list(range(at, min(at + LOAD, bucket - 1))), now)
+        self._loaded = bucket
+        await self._read([bucket - 1, bucket], now)
+        await self._show(now)
+
+    async def _read(self, buckets: Sequence[int], now: int) -> None:
+        operations: list[Operation] = [Sums(_key(bucket)) for bucket in buckets]
+        answers = await self._hot.observe(operations, now)
+        for place, (bucket, sums) in enumerate(zip(buckets, answers.results, strict=True)):
+            if isinstance(sums, Mapping) and place not in answers.partial:  # what stands in knows too little
+                self.history.put(bucket, sums)
+
+    async def _show(self, now: int) -> None:
+        cells: dict[str, Cell] = {}
+        for number, key in enumerate(list(self.history.series)):
+            cell = self.history.cell(key)
+            if cell is not None:
+                cells[key] = cell
+            if number % 20 == 19:
+                await asyncio.sleep(0)  # visitors first
+        known = set(self.history.series)
+        self._followed_names &= known | {key for counts in self._adds.values() for key in _names(counts)}
+        self._followed_names |= known
+        sites = {site_of(key) for key in known}
+        assets = {site: self.history.assets_usual(whole_site(site), LEAST_ASKED) for site in sites}
+        floods = {
+            key: share
+            for key, cell in cells.items()
+            if key != whole_site(site_of(key)) and (share := flood(cell)) is not None
+        }
+        before, self.seen = self.seen, Seen(cells, assets, floods)
+        for key in floods.keys() - before.floods.keys():
+            await self._began(key, cells[key], floods[key], now)
+        for key in before.floods.keys() - floods.keys():
+            minutes = (now - self._since.pop(key, now)) // (60 * US)
+            self._count(site_of(key), "ended")
+            self._tell("campaign calm", site=site_of(key), part=in_words(key), minutes=minutes)
+
+    async def _began(self, key: str, cell: Cell, share: float, now: int) -> None:
+        self._since[key] = now
+        self._count(site_of(key), "began")
+        mark = b"X" + blake2b(key.encode(), digest_size=16).digest()
+        (sealed,) = (await self._hot.observe([Seal(mark, b"", TOLD)], now)).results
+        if isinstance(sealed, Sealed) and sealed.count > 1:
+            return  # another process told it
+        self._tell(
+            "campaign flooded",
+            site=site_of(key),
+            part=cell.name,
+            clicks=cell.clicks,
+            usual=cell.usual,
+            minutes=cell.minutes,
+            engaged=cell.engaged / 1000,
+            engaged_usual=cell.engaged_usual / 1000,
+            share=round(share, 3),
+        )
+
+
+def _key(bucket: int) -> bytes:
+    return _BUCKET.pack(ord("Z"), bucket)
+
+
+def _names(counts: Counter[bytes]) -> list[str]:
+    return [field[:-1].decode() for field in counts]
+
+
+def _hour_in(zone: str, at: int) -> int:
+    if not zone:
+        return -1
+    try:
+        return datetime.fromtimestamp(at / US, ZoneInfo(zone)).hour
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return -1

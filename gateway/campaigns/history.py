@@ -1,0 +1,182 @@
+"""Clicks and engaged visitors of each cell over the last days, in buckets of ten minutes, and what is usual at this time of day."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from detectors.observation import Cell
+from gateway.campaigns.cells import in_words
+
+BUCKET_S = 600
+DAY = 86_400 // BUCKET_S
+DAYS = 7
+"""Earlier days that a baseline looks at: a whole week, so that weekends are among them."""
+
+SPAN = (DAYS + 1) * DAY + 1
+"""Buckets that are kept: eight days."""
+
+CELLS = 600
+"""Cells that are followed, over all sites; about 28 kB each."""
+
+LENGTHS = (2, 6, 36)
+"""Windows, in buckets: twenty minutes for a flood, an hour, six hours for what is slow. The last bucket is not over yet."""
+
+AROUND = (-6, -4, -2, 0, 2, 4, 6)
+"""Windows of an earlier day that are compared: those that ended up to an hour before or after this time of day."""
+
+LEAST_FOLLOWED = 20
+"""Visitors of a window on whom a share of engaged ones can stand."""
+
+PERIOD = 36
+"""Buckets over which the usual share is taken before the median of all such periods is: one bad night does not move it."""
+
+CLICKS, FOLLOWED, ENGAGED, ASKED, FETCHED = "cfeag"
+"""What is counted of a cell: clicks; visitors whose first two minutes were looked at, and those of them who went on; of a site also sessions at their
+second page, and those of them who had fetched parts of a page."""
+
+SPREAD = 1.4826
+"""Makes the median absolute deviation of a normal distribution its standard deviation."""
+
+
+class Series:
+    """One cell's counts, a ring of SPAN buckets for each letter."""
+
+    __slots__ = ("first", "rings")
+
+    def __init__(self, first: int) -> None:
+        self.first = first  # bucket since when the cell is followed
+        self.rings = {letter: array("I", bytes(4 * SPAN)) for letter in (CLICKS, FOLLOWED, ENGAGED)}
+
+    def total(self, letter: str, end: int, length: int) -> int:
+        """Sum of the `length` buckets that end with bucket `end`."""
+        ring = self.rings[letter]
+        last = end % SPAN + 1
+        begin = last - length
+        return sum(ring[begin:last]) if begin >= 0 else sum(ring[begin % SPAN :]) + sum(ring[:last])
+
+
+class History:
+    """All cells. `now` is the bucket that is under way."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, Series] = {}
+        self.now = 0
+        self._sessions: dict[
+            str, dict[int, tuple[int, int]]
+        ] = {}  # site's cell → bucket → sessions asked, of them fetched
+        self._usual: dict[tuple[str, int], tuple[int, int, int]] = {}
+        self._engaged: dict[str, int] = {}
+        self._at = 0
+
+    def turn(self, bucket: int) -> None:
+        """Time goes on: what is as old as the ring is long is forgotten, cells without any click since too."""
+        if bucket <= self.now:
+            return
+        gone = range(max(self.now + 1, bucket - SPAN + 1), bucket + 1) if self.now else ()
+        for series in self.series.values():
+            for ring in series.rings.values():
+                for each in gone:
+                    ring[each % SPAN] = 0
+        self.now = bucket
+        self._usual.clear()
+        self._engaged.clear()
+        for key in [key for key, series in self.series.items() if not any(series.rings[CLICKS])]:
+            del self.series[key]
+        for days in self._sessions.values():
+            for old in [each for each in days if each <= bucket - SPAN]:
+                del days[old]
+
+    def put(self, bucket: int, sums: Mapping[bytes, int]) -> None:
+        """What was counted in a bucket; replaces what was known of it. Fields that are none of ours are passed over."""
+        if not self.now - SPAN < bucket <= self.now:
+            return
+        place = bucket % SPAN
+        for field, number in sums.items():
+            try:
+                key, letter = field[:-1].decode(), chr(field[-1])
+            except (UnicodeDecodeError, IndexError):
+                continue
+            if key.count("\x1f") != 2:
+                continue
+            if letter in (ASKED, FETCHED):
+                days = self._sessions.setdefault(key, {})
+                asked, fetched = days.get(bucket, (0, 0))
+                days[bucket] = (number, fetched) if letter == ASKED else (asked, number)
+                continue
+            series = self.series.get(key)
+            if series is None:
+                if len(self.series) >= CELLS:
+                    continue
+                series = self.series[key] = Series(bucket)
+            series.first = min(series.first, bucket)
+            if letter in series.rings:
+                series.rings[letter][place] = min(number, 0xFFFFFFFF)
+
+    def assets_usual(self, key: str, least: int) -> int:
+        """Share of a site's sessions that fetch parts of pages, in thousandths; -1 where fewer than `least` were asked."""
+        asked = fetched = 0
+        for each, got in self._sessions.get(key, {}).values():
+            asked, fetched = asked + each, fetched + got
+        return fetched * 1000 // asked if asked >= least else -1
+
+    def cell(self, key: str) -> Cell | None:
+        """The window in which the cell differs most from what is usual; None where it had no click for hours."""
+        series = self.series.get(key)
+        if series is None or not series.total(CLICKS, self.now, LENGTHS[-1]):
+            return None
+        most: tuple[float, int, int, tuple[int, int, int]] | None = None
+        for length in LENGTHS:
+            clicks = series.total(CLICKS, self.now, length)
+            usual = self._usual.get((key, length))
+            if usual is None:
+                usual = self._usual[key, length] = _usual(series, self.now, length)
+            middle, spread, windows = usual
+            unlike = (clicks - middle) / max(spread, math.sqrt(middle), 3.0) if windows else 0.0
+            if most is None or unlike > most[0]:
+                most = (unlike, length, clicks, usual)
+        assert most is not None
+        _, length, clicks, (middle, spread, windows) = most
+        followed = series.total(FOLLOWED, self.now, length)
+        engaged = series.total(ENGAGED, self.now, length)
+        return Cell(
+            in_words(key),
+            clicks,
+            middle,
+            spread,
+            engaged * 1000 // followed if followed >= LEAST_FOLLOWED else -1,
+            self._engaged_usual(key, series),
+            windows,
+            length * BUCKET_S // 60,
+            followed,
+        )
+
+    def _engaged_usual(self, key: str, series: Series) -> int:
+        known = self._engaged.get(key)
+        if known is None:
+            shares = [
+                series.total(ENGAGED, end, PERIOD) * 1000 // followed
+                for end in range(self.now - PERIOD, max(series.first, self.now - DAYS * DAY), -PERIOD)
+                if (followed := series.total(FOLLOWED, end, PERIOD)) >= LEAST_FOLLOWED
+            ]
+            known = self._engaged[key] = int(median(shares)) if len(shares) >= 2 else -1
+        return known
+
+
+def _usual(series: Series, now: int, length: int) -> tuple[int, int, int]:
+    """Median and scaled median absolute deviation of earlier windows around this time of day, and how many there were."""
+    sums = [series.total(CLICKS, end, length) for end in _ends(series.first, now, length)]
+    if not sums:
+        return 0, 0, 0
+    middle = median(sums)
+    return round(middle), round(SPREAD * median([abs(each - middle) for each in sums])), len(sums)
+
+
+def _ends(first: int, now: int, length: int) -> Iterator[int]:
+    for day in range(1, DAYS + 1):
+        for around in AROUND:
+            end = now - day * DAY + around
+            if end - length + 1 >= first:
+                yield end
