@@ -14,20 +14,26 @@ _NO_DATABASE = (maxminddb.InvalidDatabaseError, OSError, ValueError, UnicodeDeco
 
 
 class Facts(NamedTuple):
-    """What one database says of an address; None and () where it says nothing."""
+    """What one database says of an address; None and () where it says nothing.
+
+    labels  what it says of the address itself: "vpn:database", "mobile:database"
+    stated  what it says of the network the address is in, one of `geoip.kinds.KINDS`: "business:database"
+    """
 
     asn: int | None = None
     organisation: str | None = None
     country: str | None = None
     labels: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
 
 
 class Database:
     """Reads GeoLite2 and GeoIP2, DB-IP, IPinfo and ip-location-db files (ASN, country, city, anonymous IP, connection
-    type)."""
+    type). name: what it is called where results are explained; the path if None."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
         self.path = Path(path)
+        self.name = name or str(path)
         try:
             self._reader = maxminddb.open_database(self.path, maxminddb.MODE_MMAP_EXT)
             meta = self._reader.metadata()
@@ -52,7 +58,7 @@ class Database:
             found = self._reader.get(address)
         except _NO_DATABASE as error:
             raise GeoipError(f"{self.path}: damaged ({error}); download it again") from error
-        return _facts(found) if isinstance(found, Mapping) else Facts()
+        return facts_of(found)
 
     def close(self) -> None:
         self._reader.close()
@@ -61,34 +67,98 @@ class Database:
 _FLAGS = (
     ("is_tor_exit_node", "tor"),
     ("tor", "tor"),
+    ("is_tor", "tor"),
     ("is_anonymous_vpn", "vpn"),
     ("vpn", "vpn"),
+    ("is_vpn", "vpn"),
+    # "proxy" is a company's web gateway here, and people at work; an open or paid proxy hides who comes, like a VPN
+    ("is_public_proxy", "vpn"),
+    ("proxy", "vpn"),
+    ("is_proxy", "vpn"),
+    ("is_legitimate_proxy", "proxy"),
     ("relay", "relay"),
+    ("is_relay", "relay"),
     ("is_hosting_provider", "hosting"),
     ("hosting", "hosting"),
     ("is_hosting", "hosting"),
     ("is_mobile", "mobile"),
 )
-_FLAG_NAMES = frozenset({name for name, _ in _FLAGS} | {"connection_type", "user_type"})
+"""Field of MaxMind's Anonymous IP and GeoIP2 traits, IPinfo's Privacy Detection and its newer `is_…` names → kind.
+is_residential_proxy is left out: somebody's home, where people live too."""
+
+_USER_TYPES = {
+    "business": "business",
+    "cafe": "consumer",
+    "cellular": "mobile",
+    "college": "education",
+    "consumer_privacy_network": "relay",
+    "content_delivery_network": "cdn",
+    "dialup": "consumer",
+    "government": "government",
+    "hosting": "hosting",
+    "library": "education",
+    "military": "government",
+    "residential": "consumer",
+    "school": "education",
+    "traveler": "consumer",
+}
+"""GeoIP2 `user_type`. "router" says nothing of visitors, and a crawler is known by its own ranges alone."""
+
+_CONNECTION_TYPES = {
+    "cellular": "mobile",
+    "corporate": "business",
+    "cable/dsl": "consumer",
+    "dialup": "consumer",
+    "satellite": "consumer",
+}
+
+_AS_TYPES = {
+    "isp": "consumer",
+    "hosting": "hosting",
+    "business": "business",
+    "education": "education",
+    "government": "government",
+    "cellular": "mobile",
+    "mobile": "mobile",
+}
+"""IPinfo `type` and `as_type`, and words others use in these places."""
+
+_STATEMENTS = (
+    ("user_type", _USER_TYPES),
+    ("as_type", _AS_TYPES),
+    ("type", _AS_TYPES),
+    ("usage_type", _AS_TYPES),
+    ("connection_type", _CONNECTION_TYPES),
+)
+"""The first field with a word that is known here is the statement."""
+
+_TELLING = frozenset({name for name, _ in _FLAGS} | {name for name, _ in _STATEMENTS})
 
 
-def _facts(found: Mapping[str, Any]) -> Facts:
-    traits = found.get("traits")
-    source = {**traits, **found} if isinstance(traits, Mapping) else found
-    labels = () if _FLAG_NAMES.isdisjoint(source) else tuple(_labels(source))
-    return Facts(_asn(source), _organisation(source), _country(source), labels)
+def facts_of(found: object) -> Facts:
+    """What one record says, by the field names of every publisher; empty where it is no record."""
+    if not isinstance(found, Mapping):
+        return Facts()
+    source: Mapping[str, Any] = found
+    for name in ("traits", "as", "privacy"):  # GeoIP2 and DB-IP; IPinfo's nested shapes
+        inner = found.get(name)
+        if isinstance(inner, Mapping):
+            source = {**inner, **source}
+    if _TELLING.isdisjoint(source):
+        return Facts(_asn(source), _organisation(source), _country(source))
+    return Facts(_asn(source), _organisation(source), _country(source), tuple(_labels(source)), tuple(_stated(source)))
 
 
 def _asn(source: Mapping[str, Any]) -> int | None:
     value = source.get("autonomous_system_number", source.get("asn"))
     if isinstance(value, str):  # IPinfo: "AS15169"
         value = value.upper().removeprefix("AS")
-        return int(value) if value.isascii() and value.isdigit() else None
+        return int(value) or None if value.isascii() and value.isdigit() and len(value) <= 10 else None
     return value if isinstance(value, int) and value > 0 else None
 
 
 def _organisation(source: Mapping[str, Any]) -> str | None:
-    for name in ("autonomous_system_organization", "as_name", "as_organization", "name"):
+    for name in ("autonomous_system_organization", "as_name", "as_organization", "name", "organization", "isp"):
         value = source.get(name)
         if isinstance(value, str) and value:
             return value
@@ -108,6 +178,19 @@ def _country(source: Mapping[str, Any]) -> str | None:
 
 def _labels(source: Mapping[str, Any]) -> list[str]:
     labels = [f"{kind}:database" for name, kind in _FLAGS if source.get(name) in (True, "true")]
-    if str(source.get("connection_type", "")).lower() == "cellular" or source.get("user_type") == "cellular":
+    if "cellular" in (_word(source, "connection_type"), _word(source, "user_type")):
         labels.append("mobile:database")
-    return labels
+    return list(dict.fromkeys(labels))
+
+
+def _stated(source: Mapping[str, Any]) -> list[str]:
+    for name, words in _STATEMENTS:
+        kind = words.get(_word(source, name))
+        if kind is not None:
+            return [f"{kind}:database"]
+    return []
+
+
+def _word(source: Mapping[str, Any], name: str) -> str:
+    value = source.get(name)
+    return value.strip().lower() if isinstance(value, str) else ""

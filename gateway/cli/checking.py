@@ -96,11 +96,10 @@ def _rules(config: Config) -> Iterator[str]:
 
 def _databases(config: Config) -> Iterator[str]:
     for path in config.databases:
-        if path is not None:
-            try:
-                NetworkReader([path], ranges=())
-            except (GeoipError, OSError) as error:
-                yield str(error)
+        try:
+            NetworkReader([path], ranges=()).close()
+        except (GeoipError, OSError) as error:
+            yield str(error)
 
 
 def advice(config: Config) -> list[str]:

@@ -78,7 +78,7 @@ def compare(config: Config) -> list[Compared]:
 
 
 async def _compare(config: Config) -> list[Compared]:
-    network = NetworkReader([path for path in config.databases if path is not None])
+    network = NetworkReader(config.databases)
     ruleset = loader.load(local_dir=config.rules_path)
     generation = build_generation(
         config, ruleset, Reference.builtin(), network.content_hash, lambda site: Upstream(site.origin)

@@ -17,7 +17,7 @@ from gateway.model import Mode
 
 def findings(setting: Setting) -> Iterator[Finding]:
     """Every contradiction; the places are those of the file."""
-    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _geography, _files, _proxies, check_outcomes, check_shared):
+    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _files, _proxies, check_outcomes, check_shared):
         for found in check(setting):
             yield Finding(setting.original(found.loc), found.what, found.remedy, found.severity)
 
@@ -187,23 +187,6 @@ def _lists(setting: Setting) -> Iterator[Finding]:
                         (*loc, "addresses", position),
                         f"{network} is every address: {meaning}",
                         "name the addresses that are meant",
-                        "warning",
-                    )
-
-
-def _geography(setting: Setting) -> Iterator[Finding]:
-    config = setting.config
-    if any(config.databases) or setting.broken(("geoip", "database")):
-        return
-    remedy = "name an MMDB file with geoip.database, or take it out"
-    for side, entries in (("allow", config.lists.allow), ("deny", config.lists.deny)):
-        for number, entry in enumerate(entries):
-            for name in ("asns", "countries"):
-                if getattr(entry, name):
-                    yield Finding(
-                        ("lists", side, number, name),
-                        f"the builtin database knows no {name}: this never matches",
-                        remedy,
                         "warning",
                     )
 

@@ -73,7 +73,7 @@ def plan(config: Config | None, site: str | None) -> Plan:
     if config is None:
         if site is not None:
             raise BadSite("--site names a site of the settings: give --config as well")
-        ruleset, network = loader.load(), NetworkReader()
+        ruleset, network = loader.load(), NetworkReader((None,))
         content = orjson.dumps(
             {
                 "replay": "every page",
@@ -86,7 +86,7 @@ def plan(config: Config | None, site: str | None) -> Plan:
         policy = ruleset.policy(Kind.LANDING)
         judgement = Judgement("every page", Mode.MONITOR, generation, reference, ruleset, policy, Lists())
         return Plan(EveryPage(judgement), TrustedProxies(), network, ruleset, reference, generation, content)
-    network = NetworkReader([path for path in config.databases if path is not None])
+    network = NetworkReader(config.databases)
     ruleset = loader.load(local_dir=config.rules_path)
     built = build_generation(
         config, ruleset, reference, network.content_hash, lambda site: Upstream(site.origin)
