@@ -4,10 +4,13 @@ run:            ## the example site with the gateway in front of it; Ctrl-C stop
 	@.ci/setup run
 	@.venv/bin/python examples/run.py
 
-test:           ## lint, types and every test
+# Test processes side by side: tests wait as much as they compute, so one more than two cores. 0: one test after the other, in one process.
+WORKERS ?= 3
+
+test:           ## lint, types and every test; WORKERS=n processes
 	@.ci/setup test
 	@$(MAKE) --no-print-directory lint
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint:
 	@.venv/bin/ruff check .

@@ -6,6 +6,7 @@ A test that breaks a server (kills, pauses, fills it) starts one of its own: `fr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,19 @@ LONGEST_ID = 64
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Long values are named by their parameter: the same in every process of a run, which what is compressed (it holds the time) would not be."""
     return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
+
+
+LONGEST_FIRST = ("faults", "workers", "test_serving.py", "system", "stores", "browser", "install", "console", "fuzz")
+"""Directories and modules here whose files take long: begun first, so that no process of the run is left with one at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a run of several processes only; each takes whole files, in this order."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(here).parts[0], len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from servers import free_port
 
 from gateway.app import Gateway
 from gateway.config import load
@@ -24,13 +24,6 @@ sites:
     landing_pages: [{{path: /offer}}]
     forms: [{{name: quote, path: /lead, fields: {{email: email}}}}]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

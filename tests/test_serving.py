@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin
 from running import Gateway, free_port, site, until
 from shared_stores import SharedStores
@@ -27,9 +28,10 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture
-def gateway(origin: Origin, shared_stores: SharedStores, tmp_path: Path) -> Iterator[Gateway]:
+def gateway(origin: Origin, shared_stores: SharedStores, tmp_path: Path, forker: Forker) -> Iterator[Gateway]:
     settings = shared_stores.settings() | {"workers": 2, "sites": [site(origin)], "journal_deadline_ms": 10_000}
-    made = Gateway(tmp_path, settings, shared_stores.env | {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""})
+    env = shared_stores.env | {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""}
+    made = ForkedGateway(tmp_path, settings, env, forker)
     yield made
     if made.pid is not None:
         made.kill()
@@ -137,8 +139,8 @@ def test_a_killed_worker_costs_what_it_had_in_hand_and_no_count(gateway: Gateway
 def test_workers_whose_parent_was_killed_go_by_themselves(gateway: Gateway) -> None:
     both(gateway)
     assert gateway.browser().post("/lead", person()).status == 200
-    assert gateway.process is not None
-    gateway.process.kill()
+    gateway.signal(signal.SIGKILL)
+    assert gateway.wait() == -signal.SIGKILL
     until(lambda: len(gateway.logged("stopped")) == 2, 40)
     until(lambda: not list(gateway.directory.glob("leadgate-*")))
     with pytest.raises(ConnectionRefusedError):
@@ -173,8 +175,8 @@ def test_a_port_in_use_ends_with_one_and_bad_settings_with_two(gateway: Gateway)
     assert gateway.spawn().wait() == 2
 
 
-def test_workers_need_shared_stores(origin: Origin, tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path, {"workers": 2, "sites": [site(origin)]})
+def test_workers_need_shared_stores(origin: Origin, tmp_path: Path, forker: Forker) -> None:
+    gateway = ForkedGateway(tmp_path, {"workers": 2, "sites": [site(origin)]}, forker=forker)
     assert gateway.spawn().wait() == 2
     until(lambda: "redis://" in "".join(gateway.output))
 

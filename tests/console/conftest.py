@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asking import DENIED, Asking
+from forking import ForkedGateway, Forker
 from origin import Origin
 from running import QUOTE, Gateway, site
 
@@ -19,7 +20,7 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture(scope="session")
-def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Iterator[Gateway]:
     """Two sites: `acme` enforces and keeps sessions in a cookie, `quiet` only watches and derives them; `quiet` has two forms."""
     forms = [QUOTE | {"name": name, "path": f"/{name}"} for name in ("call", "letter")]
     quiet = site(origin, "monitor", forms, name="quiet", hosts=["quiet.example"], session="derived")
@@ -28,7 +29,7 @@ def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "trusted_proxies": ["10.0.0.0/8"],
         "lists": {"deny": [{"name": "test-range", "addresses": [f"{DENIED}/32"]}]},
     }
-    made = Gateway(tmp_path_factory.mktemp("gateway"), config).start()
+    made = ForkedGateway(tmp_path_factory.mktemp("gateway"), config, forker=forker).start()
     yield made
     made.kill()
 

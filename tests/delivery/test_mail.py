@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from servers import free_port
 
 from gateway.config.process import Mail, Reviewer
 from gateway.delivery.mail import MailFailed, send
@@ -42,9 +42,7 @@ def authenticate(server: object, session: object, envelope: object, mechanism: s
 @pytest.fixture
 def inbox() -> Iterator[tuple[Inbox, int]]:
     handler = Inbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(handler, "127.0.0.1", port, authenticator=authenticate, auth_require_tls=False)
     controller.start()
     yield handler, port

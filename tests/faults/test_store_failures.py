@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin
 from running import Gateway, site, until
 from visitor import Response, person
@@ -21,8 +22,9 @@ CRIPPLED = 64 * 1024  # bytes a file may have: below what the store's log has af
 
 
 @pytest.fixture
-def gateway(origin: Origin, tmp_path: Path) -> Iterator[Gateway]:
-    made = Gateway(tmp_path, {"sites": [site(origin, "enforce")], "journal_deadline_ms": 500})
+def gateway(origin: Origin, tmp_path: Path, forker: Forker) -> Iterator[Gateway]:
+    settings = {"sites": [site(origin, "enforce")], "journal_deadline_ms": 500}
+    made = ForkedGateway(tmp_path, settings, forker=forker)
     yield made
     if made.pid is not None:
         made.kill()
@@ -78,7 +80,8 @@ def test_commits_fail_and_come_back(gateway: Gateway, origin: Origin) -> None:
     assert gateway.stop() == 0
 
 
-def test_a_disk_that_is_full_from_the_start_is_said(gateway: Gateway) -> None:
+def test_a_disk_that_is_full_from_the_start_is_said(origin: Origin, tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, {"sites": [site(origin, "enforce")], "journal_deadline_ms": 500})
     gateway.spawn(preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
     assert gateway.wait() == 1
     until(lambda: gateway.output)
@@ -146,9 +149,9 @@ def test_an_origin_that_lies_about_lengths(origin: Origin, lying: Gateway, scrip
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Origin, Gateway]]:
+def shared(tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Iterator[tuple[Origin, Gateway]]:
     made = Origin()
-    gateway = Gateway(tmp_path_factory.mktemp("lying"), {"sites": [site(made)]}).start()
+    gateway = ForkedGateway(tmp_path_factory.mktemp("lying"), {"sites": [site(made)]}, forker=forker).start()
     yield made, gateway
     gateway.kill()
     made.stop()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin
 from recipes import origin_of_recipes, settings
 from running import Gateway
@@ -19,8 +20,8 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture(scope="module")
-def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    made = Gateway(tmp_path_factory.mktemp("gateway"), settings(origin, "enforce")).start()
+def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Iterator[Gateway]:
+    made = ForkedGateway(tmp_path_factory.mktemp("gateway"), settings(origin, "enforce"), forker=forker).start()
     yield made
     made.kill()
 

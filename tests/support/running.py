@@ -224,4 +224,4 @@ def until(condition: Callable[[], object], seconds: float = 15, what: str = "") 
 
 
 Start = Callable[..., Gateway]
-"""(settings, directory=None, env=None) -> a gateway that is not started yet."""
+"""(settings, directory=None, env=None, own_clock=False) -> a gateway that is not started yet; own_clock: it can be turned."""

@@ -54,11 +54,18 @@ def gateways(
     """Makes gateways that live as long as the module's tests: hot state stays, so tests use addresses of their own."""
     running: list[Gateway] = []
 
-    def make(config: Mapping[str, Any], directory: Path | None = None, env: Mapping[str, str] | None = None) -> Gateway:
+    def make(
+        config: Mapping[str, Any],
+        directory: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        own_clock: bool = False,
+    ) -> Gateway:
         place = directory or tmp_path_factory.mktemp("gateway")
         settings = settings_on(stores, config)
         environ = {**(stores.env if stores else {}), **(env or {})}
-        if env or request.module.__name__.rpartition(".")[2] in WHOLE_PROGRAM:
+        if own_clock:
+            gateway: Gateway = ForkedGateway(place, settings, environ)
+        elif env or request.module.__name__.rpartition(".")[2] in WHOLE_PROGRAM:
             gateway = Gateway(place, settings, environ)
         else:
             gateway = ForkedGateway(place, settings, environ, request.getfixturevalue("forker"))
@@ -67,4 +74,7 @@ def gateways(
 
     yield make
     for gateway in running:
-        gateway.kill() if gateway.pid is not None else None
+        if isinstance(gateway, ForkedGateway):
+            gateway.close()
+        elif gateway.pid is not None:
+            gateway.kill()

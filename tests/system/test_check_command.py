@@ -6,19 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin
-from running import QUOTE, Gateway, site
+from running import QUOTE, site
 from servers import free_port
 from shared_stores import SharedStores, merged
 
 
 @pytest.fixture
-def gateway(origin: Origin, tmp_path: Path) -> Gateway:
+def gateway(origin: Origin, tmp_path: Path, forker: Forker) -> ForkedGateway:
     """Settings only; nothing runs."""
-    return Gateway(tmp_path, {"sites": [site(origin, "enforce")]})
+    return ForkedGateway(tmp_path, {"sites": [site(origin, "enforce")]}, forker=forker)
 
 
-def test_what_is_fine(gateway: Gateway, origin: Origin) -> None:
+def test_what_is_fine(gateway: ForkedGateway, origin: Origin) -> None:
     gateway.write({"sites": [site(origin)]})
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")
@@ -28,7 +29,7 @@ def test_what_is_fine(gateway: Gateway, origin: Origin) -> None:
     }  # fmt: skip
 
 
-def test_rules_and_databases_are_loaded(gateway: Gateway) -> None:
+def test_rules_and_databases_are_loaded(gateway: ForkedGateway) -> None:
     rules = gateway.directory / "rules"
     rules.mkdir()
     (rules / "lead-form.yaml").write_text(
@@ -47,7 +48,7 @@ def test_rules_and_databases_are_loaded(gateway: Gateway) -> None:
     assert len(told["used"]) == 2
 
 
-def test_a_trap_that_browsers_fill_is_warned_of(gateway: Gateway) -> None:
+def test_a_trap_that_browsers_fill_is_warned_of(gateway: ForkedGateway) -> None:
     gateway.config["sites"][0]["forms"] = [QUOTE | {"honeypot": ["lg_note_k7", "company_website"]}]
     gateway.write(gateway.config)
     found = gateway.cli("check")
@@ -56,7 +57,7 @@ def test_a_trap_that_browsers_fill_is_warned_of(gateway: Gateway) -> None:
     assert "lg_note_k7" in found.stdout, "the remedy"
 
 
-def test_an_ad_crawler_and_a_person_get_the_same(gateway: Gateway) -> None:
+def test_an_ad_crawler_and_a_person_get_the_same(gateway: ForkedGateway) -> None:
     found = gateway.cli("check", "--crawlers")
     assert found.returncode == 0, found
     assert "acme /offer*: a verified AdsBot and a person both get the page" in found.stdout
@@ -67,9 +68,9 @@ def test_an_ad_crawler_and_a_person_get_the_same(gateway: Gateway) -> None:
     assert "Ads may be disapproved" in found.stdout
 
 
-def test_servers_are_asked(gateway: Gateway, shared_stores: SharedStores) -> None:
+def test_servers_are_asked(gateway: ForkedGateway, shared_stores: SharedStores) -> None:
     """Exit code 2 where a gateway would not start; what is only away is told."""
-    gateway.environ |= shared_stores.env
+    gateway.more |= shared_stores.env
     gateway.write(merged(gateway.config, shared_stores.settings()))
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import ForkedGateway, Forker
 from origin import Origin
-from running import Gateway, site, until
+from running import site, until
 from servers import Postgres, Redis
 
 from gateway.stores.migrations import Migration
@@ -45,14 +46,14 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture
-def gateway(origin: Origin, tmp_path: Path) -> Iterator[Gateway]:
-    made = Gateway(tmp_path, {"sites": [site(origin)]})
+def gateway(origin: Origin, tmp_path: Path, forker: Forker) -> Iterator[ForkedGateway]:
+    made = ForkedGateway(tmp_path, {"sites": [site(origin)]}, forker=forker)
     yield made
     if made.pid is not None:
         made.kill()
 
 
-def on_postgres(gateway: Gateway, postgres: Postgres, redis: Redis, database: str | None = None) -> str:
+def on_postgres(gateway: ForkedGateway, postgres: Postgres, redis: Redis, database: str | None = None) -> str:
     """The gateway's settings name PostgreSQL from now on; the database's name."""
     if postgres.pid is None:
         postgres.start()
@@ -65,36 +66,36 @@ def on_postgres(gateway: Gateway, postgres: Postgres, redis: Redis, database: st
     return database
 
 
-def submit(gateway: Gateway, count: int = 1) -> None:
+def submit(gateway: ForkedGateway, count: int = 1) -> None:
     for _ in range(count):
         answer = gateway.browser().post("/lead", FIELDS)
         assert answer.status == 200, answer.text
 
 
-def called(gateway: Gateway, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def called(gateway: ForkedGateway, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     found = gateway.cli(*arguments)
     assert found.returncode == code, (found.stdout, found.stderr)
     assert "Traceback" not in found.stderr
     return found
 
 
-def ran(gateway: Gateway, *arguments: str, code: int = 0) -> str:
+def ran(gateway: ForkedGateway, *arguments: str, code: int = 0) -> str:
     found = called(gateway, *arguments, code=code)
     return found.stdout + found.stderr
 
 
-def told(gateway: Gateway, *arguments: str, code: int = 0) -> Any:
+def told(gateway: ForkedGateway, *arguments: str, code: int = 0) -> Any:
     return json.loads(called(gateway, *arguments, "--json", code=code).stdout)
 
 
 class TestOnAFile:
-    def test_before_the_first_start(self, gateway: Gateway) -> None:
+    def test_before_the_first_start(self, gateway: ForkedGateway) -> None:
         found = told(gateway, "db", "check")
         assert found["ok"]
         assert found["notes"] == ["there is no store yet; it is made when the gateway first starts"]
         assert "no store yet" in ran(gateway, "db", "upgrade")
 
-    def test_beside_a_running_gateway(self, gateway: Gateway) -> None:
+    def test_beside_a_running_gateway(self, gateway: ForkedGateway) -> None:
         gateway.start()
         submit(gateway)
         found = told(gateway, "db", "check")
@@ -106,7 +107,7 @@ class TestOnAFile:
         assert "up to date" in ran(gateway, "db", "check")
         assert told(gateway, "db", "upgrade") == {"format": sqlite_schema.VERSION, "made": []}
 
-    def test_a_store_of_an_older_format(self, gateway: Gateway) -> None:
+    def test_a_store_of_an_older_format(self, gateway: ForkedGateway) -> None:
         gateway.start()
         gateway.stop()
         path = gateway.directory / "var" / "leadgate.db"
@@ -124,7 +125,7 @@ class TestOnAFile:
         assert told(gateway, "db", "upgrade") == {"format": 2, "made": [2]}
         assert told(gateway, "db", "check")["ok"]
 
-    def test_what_is_no_store(self, gateway: Gateway) -> None:
+    def test_what_is_no_store(self, gateway: ForkedGateway) -> None:
         (gateway.directory / "var").mkdir()
         (gateway.directory / "var" / "leadgate.db").write_bytes(b"garbage " * 2000)
         found = told(gateway, "db", "check", code=1)
@@ -132,17 +133,17 @@ class TestOnAFile:
         assert "damaged or no SQLite file" in found["todo"][0]
         assert "damaged" in ran(gateway, "db", "upgrade", code=1)
 
-    def test_copy_wants_the_new_store_in_the_settings(self, gateway: Gateway) -> None:
+    def test_copy_wants_the_new_store_in_the_settings(self, gateway: ForkedGateway) -> None:
         assert "still name an SQLite store" in ran(gateway, "db", "copy", "--from", "sqlite:///var/leadgate.db", code=2)
 
-    def test_wrong_settings(self, gateway: Gateway) -> None:
+    def test_wrong_settings(self, gateway: ForkedGateway) -> None:
         gateway.write("listen: [")
         for command in (("check",), ("upgrade",), ("copy", "--from", "x.db")):
             ran(gateway, "db", *command, code=2)
 
 
 class TestOnPostgres:
-    def test_moving_to_it(self, gateway: Gateway, origin: Origin, postgres: Postgres, redis: Redis) -> None:
+    def test_moving_to_it(self, gateway: ForkedGateway, origin: Origin, postgres: Postgres, redis: Redis) -> None:
         gateway.config["sites"][0]["forms"][0] = gateway.config["sites"][0]["forms"][0] | {"success": {"status": [204]}}
         gateway.write(gateway.config)
         gateway.start()
@@ -183,7 +184,7 @@ class TestOnPostgres:
         assert f"the first difference: {items[1]['id']}" in differs
         assert gateway.lead(items[1]["id"])["state"] == "rejected"
 
-    def test_away_and_back(self, gateway: Gateway, postgres: Postgres, redis: Redis) -> None:
+    def test_away_and_back(self, gateway: ForkedGateway, postgres: Postgres, redis: Redis) -> None:
         on_postgres(gateway, postgres, redis)
         gateway.start()
         submit(gateway)
@@ -209,7 +210,7 @@ class TestOnPostgres:
         assert gateway.logged("store drained")
 
     def test_steps_that_running_gateways_would_not_survive(
-        self, gateway: Gateway, postgres: Postgres, redis: Redis
+        self, gateway: ForkedGateway, postgres: Postgres, redis: Redis
     ) -> None:
         """A program of the next format, made by hand: its step is not for gateways of this one."""
         on_postgres(gateway, postgres, redis)
@@ -236,14 +237,14 @@ class TestOnPostgres:
         assert "a newer Leadgate made its tables" in ran(gateway, "db", "check", code=1)
 
 
-def test_a_password_is_never_shown(gateway: Gateway, redis: Redis, tmp_path: Path) -> None:
+def test_a_password_is_never_shown(gateway: ForkedGateway, redis: Redis, tmp_path: Path) -> None:
     with Postgres(password="s3cret-of-the-store") as server:
-        gateway.environ["STORE_PASSWORD"] = "s3cret-of-the-store"
+        gateway.more["STORE_PASSWORD"] = "s3cret-of-the-store"
         on_postgres(gateway, server, redis)
         gateway.config["postgres"] |= {"password_env": "STORE_PASSWORD"}
         gateway.write(gateway.config)
         text = ran(gateway, "db", "upgrade") + ran(gateway, "db", "check")
-        gateway.environ["STORE_PASSWORD"] = "wr0ng-word"
+        gateway.more["STORE_PASSWORD"] = "wr0ng-word"
         wrong = ran(gateway, "db", "check", code=1) + ran(gateway, "db", "upgrade", code=1)
         assert "authentication failed" in wrong
         assert "s3cret" not in text + wrong

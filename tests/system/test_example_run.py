@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import signal
@@ -17,6 +18,14 @@ from running import ROOT, until
 from visitor import request
 
 PORTS = (8080, 8081, 9000)
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """The ports are the example's own, whichever process tests it: one test at a time."""
+    with (ROOT / "examples/run.py").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -51,9 +60,11 @@ def test_a_port_in_use_is_named(examples: Path, taken: None) -> None:
 def test_it_runs_shows_where_to_look_and_stops(examples: Path) -> None:
     if not all(free(port) for port in PORTS):
         pytest.skip("something else uses port 8080, 8081 or 9000")
+    # a shell that starts the tests in the background has SIGINT ignored, and that would be inherited
     process = subprocess.Popen(
-        [sys.executable, str(examples)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        [sys.executable, str(examples)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     lines: list[str] = []
     assert process.stdout is not None
     reading = threading.Thread(
@@ -73,6 +84,9 @@ def test_it_runs_shows_where_to_look_and_stops(examples: Path) -> None:
         assert (examples.parent.parent / "var/example/leadgate.db").exists()
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(60)
+        try:
+            code = process.wait(60)
+        finally:
+            process.terminate()
     assert code == 0
     assert all(free(port) for port in PORTS)
