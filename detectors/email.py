@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from email_validator import EmailNotValidError, validate_email
 
 from detectors.email_domains import DomainKind, EmailDomains, registrable
+from detectors.email_typos import meant_ending
 from detectors.observation import Lead, Observation
 from detectors.signal import Signal
 
@@ -29,6 +30,9 @@ LONGEST = 320
 
 JUDGED = 5
 """Addresses of one submission that are judged; a form with more of them is counted by `email.several`."""
+
+_NAMED = {"throw-away": 1.0, "free host name": 0.8, "imitation": 0.6}
+"""How strongly a domain's name speaks, by what it says: a name that says what it is, one of a row, one that may be a fan's or a tool maker's."""
 
 _RESERVED = frozenset({"test", "example", "invalid", "localhost", "local", "onion", "arpa", "internal"})
 _EXAMPLES = frozenset({"example.com", "example.net", "example.org", "example.edu"})  # RFC 2606
@@ -138,6 +142,8 @@ def _judge(value: str, domains: EmailDomains) -> Iterator[Signal]:
             yield Signal("email.disposable", evidence=(kind.entry,))
         case DomainKind.DISPOSABLE_MERGED:
             yield Signal("email.disposable_merged", evidence=(kind.entry,))
+        case DomainKind.DISPOSABLE_NAME:
+            yield Signal("email.disposable_name", evidence=(kind.entry, kind.source), strength=_NAMED[kind.source])
         case DomainKind.RELAY:  # a person who values privacy
             yield Signal("email.relay", evidence=(kind.source,))
         case DomainKind.MISTYPED:
@@ -145,7 +151,9 @@ def _judge(value: str, domains: EmailDomains) -> Iterator[Signal]:
         case DomainKind.FREE:
             yield Signal("email.free", evidence=(kind.entry,))
         case DomainKind.OTHER:
-            pass
+            meant = meant_ending(found.domain)
+            if meant is not None:
+                yield Signal("email.mistyped", evidence=(f".{ending}", f".{meant}"))
 
 
 def _tidy(address: str) -> str:

@@ -18,15 +18,17 @@ from typing import Any, Self
 
 from publicsuffixlist import PublicSuffixList
 
+from detectors import email_typos
 from detectors.data_files import load
+from detectors.email_names import MailNames
 
 _SUFFIXES = PublicSuffixList()
-_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
 class DomainKind(StrEnum):
     DISPOSABLE = "disposable"  # on the curated list
     DISPOSABLE_MERGED = "disposable_merged"  # on the merged list only
+    DISPOSABLE_NAME = "disposable_name"  # on no list, but named as throw-away mail is
     RELAY = "relay"  # alias forwarder: a real person behind it
     FREE = "free"  # free or provider mailbox of an ordinary person
     MISTYPED = "mistyped"  # one slip away from a large provider
@@ -39,7 +41,7 @@ class Found:
 
     kind    see DomainKind
     entry   the list entry that matched (a public name, never more of the address than that); "" for OTHER
-    source  which list or service: "curated", "merged", "SimpleLogin and Proton Pass", the provider that was meant, …
+    source  which list or service: "curated", "merged", what the name says, "SimpleLogin and Proton Pass", the provider that was meant, …
     """
 
     kind: DomainKind
@@ -77,6 +79,7 @@ class EmailDomains:
     relay            domain → service
     free             free mail domains
     mistyped         misspelt domain → the provider that was meant
+    names            how throw-away domains name themselves
     exceptions       domains that are never called disposable
     restricted       suffixes for which the merged list is not believed
     role, unattended local parts
@@ -89,6 +92,7 @@ class EmailDomains:
     relay: Mapping[str, str]
     free: frozenset[str]
     mistyped: Mapping[str, str]
+    names: MailNames
     exceptions: frozenset[str]
     restricted: frozenset[str]
     role: frozenset[str]
@@ -105,26 +109,32 @@ class EmailDomains:
 
     @classmethod
     def build(
-        cls, curated: Iterable[str], merged: Iterable[str], lists: Mapping[str, Any], reviewed: Mapping[str, Any]
+        cls,
+        curated: Iterable[str],
+        merged: Iterable[str],
+        lists: Mapping[str, Any],
+        reviewed: Mapping[str, Any],
+        words: Mapping[str, Any],
     ) -> Self:
-        """From raw lists; `lists` and `reviewed` are shaped like data/email_lists.yaml and data/email_exceptions.yaml."""
+        """From raw lists; `lists`, `reviewed` and `words` are shaped like data/email_lists.yaml, email_exceptions.yaml and email_names.yaml."""
         relay = {domain: service for service, domains in lists["relay"].items() for domain in domains}
         free = frozenset(domain for row in lists["free"] for domain in row)
         exceptions = frozenset(reviewed["exceptions"])
-        spared = exceptions | relay.keys() | free
-        mistyped = {typo: meant for meant in lists["often_mistyped"] for typo in _slips(meant) if typo not in spared}
+        spared = exceptions | frozenset(relay) | free
+        mistyped = email_typos.table(lists["often_mistyped"], lists["rarely_mistyped"], lists["elsewhere"], spared)
         good_curated = frozenset(curated) - spared
         good_merged = frozenset(merged).difference(spared, good_curated, mistyped)
         digest = hashlib.sha256()
         for part in (good_curated, good_merged):
             digest.update("\n".join(sorted(part)).encode())
-        digest.update(repr((lists, reviewed)).encode())
+        digest.update(repr((lists, reviewed, words)).encode())
         return cls(
             curated=good_curated,
             merged=good_merged,
             relay=relay,
             free=free,
             mistyped=mistyped,
+            names=MailNames.build(words),
             exceptions=exceptions,
             restricted=frozenset(reviewed["restricted_suffixes"]),
             role=frozenset(lists["role"]),
@@ -150,8 +160,12 @@ class EmailDomains:
                 return Found(DomainKind.DISPOSABLE, name, "curated")
         if domain in self.mistyped:
             return Found(DomainKind.MISTYPED, domain, self.mistyped[domain])
+        vetted = self._vetted(domain)
+        named = None if vetted else self.names.find(domain, registered)
+        if named is not None:
+            return Found(DomainKind.DISPOSABLE_NAME, named[1], named[0])
         for name in names:
-            if name in self.merged and not is_suffix(name) and not self._vetted(domain):
+            if name in self.merged and not is_suffix(name) and not vetted:
                 return Found(DomainKind.DISPOSABLE_MERGED, name, "merged")
         return Found(DomainKind.OTHER)
 
@@ -171,7 +185,8 @@ def _builtin() -> EmailDomains:
 
     lists, _ = load("email_lists.yaml")
     reviewed, _ = load("email_exceptions.yaml")
-    return EmailDomains.build(blocklist, _merged_list(), lists, reviewed)
+    words, _ = load("email_names.yaml")
+    return EmailDomains.build(blocklist, _merged_list(), lists, reviewed, words)
 
 
 def _merged_list() -> Iterator[str]:
@@ -192,20 +207,3 @@ def _lines(path: Path) -> Iterator[str]:
         name = line.strip().lower()
         if name and not name.startswith("#"):
             yield name
-
-
-def _slips(domain: str) -> Iterator[str]:
-    """Domains one slip of the pen away: a letter left out, doubled, added, mistaken or swapped in the first label, or the usual wrong endings."""
-    label, _, suffix = domain.partition(".")
-    for at in range(len(label)):
-        yield f"{label[:at]}{label[at + 1 :]}.{suffix}"
-        if at + 1 < len(label):
-            yield f"{label[:at]}{label[at + 1]}{label[at]}{label[at + 2 :]}.{suffix}"
-        for letter in _LETTERS:
-            yield f"{label[:at]}{letter}{label[at + 1 :]}.{suffix}"
-    for at in range(1, len(label) + 1):
-        for letter in _LETTERS:
-            yield f"{label[:at]}{letter}{label[at:]}.{suffix}"
-    if suffix == "com":
-        for ending in ("co", "cm", "con", "om", "comm", "vom", "cim", "xom", "ocm"):
-            yield f"{label}.{ending}"

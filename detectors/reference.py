@@ -16,6 +16,7 @@ from detectors.agent_patterns import Agents
 from detectors.anomaly.model import Models
 from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
+from detectors.email_hosts import MailHosts
 from detectors.header_orders import HeaderOrders
 from detectors.repeats import RepeatLimits
 from detectors.velocity import VelocityLimits
@@ -75,6 +76,7 @@ class Reference:
     crawlers: Crawlers
     orders: HeaderOrders
     domains: EmailDomains
+    hosts: MailHosts
     limits: VelocityLimits
     repeats: RepeatLimits
     anomaly: Models
@@ -111,6 +113,7 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "crawlers": Crawlers.builtin,
     "orders": HeaderOrders.builtin,
     "domains": EmailDomains.builtin,
+    "hosts": MailHosts.builtin,
     "limits": VelocityLimits.builtin,
     "repeats": RepeatLimits.builtin,
     "anomaly": Models.builtin,

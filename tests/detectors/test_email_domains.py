@@ -17,11 +17,23 @@ LISTS = {
     "relay": {"A Relay": ["relay.example", "in.provider.example"]},
     "free": [["gmail.com", "ymail.com"]],
     "often_mistyped": ["gmail.com"],
+    "rarely_mistyped": ["gmx.de"],
+    "elsewhere": {"gmail.com": ["gmail.fr"]},
     "role": ["info"],
     "unattended": ["noreply"],
     "mailbox_rules": {"gmail.com": {"dots": True}},
 }
 REVIEWED = {"exceptions": {"firm.example": "a real firm"}, "restricted_suffixes": ["edu", "ac.uk"]}
+WORDS = {
+    "fleeting": ["temp"],
+    "bounded": ["anon"],
+    "mail": ["mail", "inbox"],
+    "whole": ["mailinator"],
+    "innocent": ["antispam"],
+    "imitated": ["hotmail"],
+    "imitated_at_start": ["gmail"],
+    "dynamic": ["dyn.example"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +42,7 @@ def shipped() -> EmailDomains:
 
 
 def build(curated: set[str], merged: set[str]) -> EmailDomains:
-    return EmailDomains.build(curated, merged, LISTS, REVIEWED)
+    return EmailDomains.build(curated, merged, LISTS, REVIEWED, WORDS)
 
 
 @pytest.mark.parametrize(
