@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
@@ -15,13 +14,15 @@ from aiohttp import web
 from detectors.reference import Reference
 from gateway import backends
 from gateway.bounds import intake_limits
-from gateway.built import Built
+from gateway.built import Built, settle_memory
+from gateway.campaigns.board import Board
 from gateway.config import Config
 from gateway.console.api import admin_application
 from gateway.console.front import HEAD_LIMITS, put_before
 from gateway.delivery.headers import Field, lead_headers
 from gateway.delivery.release import Releases
 from gateway.edge import Edge
+from gateway.edge.parts import PageParts
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import decode
 from gateway.facts.collect import Collector
@@ -138,7 +139,7 @@ class Gateway:
         await self.open()
         if not self._warm:
             await self._built.warm_up()
-        _settle_memory()
+        settle_memory()
         await self._put_generation(self.generation)
         if worker is None:
             for address in config.addresses:
@@ -152,6 +153,7 @@ class Gateway:
                 ("reloads", lambda: self.reloader.run(watch=worker is None)),
                 ("releases", self.releases.run),
                 ("watch", self.watch.run),
+                ("campaigns", self.board.run),
             )
         ]
         if worker is not None:
@@ -176,6 +178,7 @@ class Gateway:
         self.suspicion = ProxySuspicion(lambda address: self._built.network.lookup(address).labels)
         self.reverse = ReverseDns([str(server) for server in config.dns.servers], config.dns.deadline_ms / 1000)
         self.mail_dns = MailDns([str(server) for server in config.dns.servers], config.dns.mail_deadline_ms / 1000)
+        self.board = Board(self.hot, self.metrics, lambda site: self.generation.zone(site))
         collector = Collector(
             keys.current(stored_keys.HASH).derive("hot state"),
             self.hot,
@@ -184,6 +187,7 @@ class Gateway:
             lambda agent, network: self._built.wants_reverse(agent, network),
             self.mail_dns,
             lambda arrival: self._built.mail_domain(arrival),
+            self.board,
         )
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
@@ -192,7 +196,7 @@ class Gateway:
         submissions = Submissions(arrivals, self.pipeline, self.store, self.tokens, self.passports, self.metrics, draw)
         self.edge = Edge(
             self.generation, arrivals, self.pipeline, submissions, self.tokens, self.passports, self.metrics,
-            Outcomes(self.store, self._environ, self.metrics),
+            Outcomes(self.store, self._environ, self.metrics), PageParts(arrivals, collector.fetched),
         )  # fmt: skip
         self.releases = Releases(self.store, self.metrics, self._headers_of, self._upstream_of)
         self.watch = Watch(self.store, self.metrics, self.suspicion, lambda: self.config)
@@ -340,9 +344,3 @@ class Gateway:
         task = asyncio.ensure_future(work)
         self._tasks.append(task)
         task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
-
-
-def _settle_memory() -> None:
-    """What was loaded stays: the garbage collector need not walk through lists of a hundred thousand names again and again."""
-    gc.collect()
-    gc.freeze()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from detectors.observation import Kind
-from detectors.reference import FormSettings, Reference
+from detectors.reference import CampaignSettings, FormSettings, Reference, SiteSettings
 from gateway.config import Config, Form, Site
 from gateway.config.lists import ListEntry
 from gateway.config.sites import Match, Sector
@@ -99,6 +99,10 @@ class Generation:
     hosts: dict[bytes, SiteRoutes]
     any_host: SiteRoutes | None
 
+    def zone(self, site: str) -> str:
+        """Time zone of the customers of the site of this name; "" where it is not told."""
+        return next((each.timezone for each in self.config.sites if each.name == site), "")
+
     def site(self, host: bytes | None) -> SiteRoutes | None:
         """The site that answers for a Host header, whatever its port and case."""
         found = self.hosts.get(host) if host is not None else None
@@ -163,6 +167,7 @@ def _routes(
     upstream: Upstream,
 ) -> SiteRoutes:
     blind = site.sector is not Sector.GENERAL
+    reference = reference.with_site(_of_site(site))
     landings = []
     for page in site.landing_pages:
         policy = ruleset.policy(Kind.LANDING, review_below=page.review_below, origin_blind=blind)
@@ -185,6 +190,11 @@ def _routes(
 
     any_landing, any_post = unnamed(Kind.LANDING, "any page"), unnamed(Kind.SUBMISSION, "any form")
     return SiteRoutes(site, upstream, tuple(landings), tuple(forms), any_landing, any_post)
+
+
+def _of_site(site: Site) -> SiteSettings:
+    campaigns = [CampaignSettings(each.name, tuple(each.match.items()), tuple(each.countries)) for each in site.campaigns]
+    return SiteSettings(timezone=site.timezone, campaigns=tuple(campaigns))
 
 
 def _entry(entry: ListEntry) -> Entry:

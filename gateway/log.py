@@ -48,6 +48,8 @@ EVENTS = {
     "workers rolling": "All workers are replaced one after another, or that came to an end; why.",
     "worker metrics": "A worker cannot tell the others what it counts; /metrics stands still for it. Once a minute.",
     "accept failed": "A visitor's connection could not be taken up; usually the process has too few file descriptors. Once a minute.",
+    "campaign flooded": "A campaign's part gets far more clicks than usual and far fewer of its visitors go on; clicks, what is usual, the share in excess.",
+    "campaign calm": "A flood of a campaign's part has ended, and how many minutes it lasted.",
     "handler failed": "A programming error reached the edge; the visitor got a 500 or the origin's page. Please report it. Once a minute for each kind.",
 }
 

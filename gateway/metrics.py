@@ -95,6 +95,10 @@ METRICS = {
     "leadgate_log_lines_lost": Spec(
         "gauge", "Log lines that could not be written since start: the disk is full, or their reader went away."
     ),
+    "leadgate_campaign_floods": Spec(
+        "counter", "Floods of campaigns' parts as seen by a worker, by what happened: began, ended.", ("site", "change")
+    ),
+    "leadgate_campaigns_flooded": Spec("gauge", "Parts of campaigns that are flooded now.", across="max"),
     "leadgate_workers": Spec("gauge", "Worker processes that take visitors.", across="max"),
     "leadgate_worker_restarts": Spec(
         "counter", "Worker processes replaced, by reason: ended (by itself or killed), rolled (asked for).", ("reason",)

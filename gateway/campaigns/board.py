@@ -22,6 +22,8 @@ from detectors.campaign import flood
 from detectors.observation import Campaign, Cell, Kind, Observation, Session, Unavailable
 from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
 from gateway.campaigns.history import ASKED, BUCKET_S, CELLS, CLICKS, ENGAGED, FETCHED, FOLLOWED, SPAN, History
+from gateway.log import log
+from gateway.metrics import Metrics
 from gateway.model import now_us
 from gateway.stores.hot import Add, HotState, Look, Operation, Seal, Sealed, Sums
 
@@ -70,6 +72,10 @@ class Tells(Protocol):
     def __call__(self, event: str, **fields: object) -> None: ...
 
 
+def _log(event: str, **fields: object) -> None:
+    log.warning(event, **fields)
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What the snapshot says: cells by key, usual share of sessions that fetch parts of pages by site, flooded cells with their strength."""
 
@@ -85,15 +91,12 @@ class _Visitor(msgspec.Struct, frozen=True, gc=False):
     looks: tuple[bytes, ...]
 
 
-def _silent(event: str, **fields: object) -> None: ...
-
-
 class Board:
     """One for the process.
 
-    zones  site → IANA time zone of its customers, for the local hour; replaced by a reload
-    tell   told "campaign flooded" (site, part, clicks, usual, engaged, engaged_usual, share) and "campaign calm" (site, part, minutes)
-    count  told "began" or "ended" of each flood, with the site
+    metrics  None: nobody counts
+    zone     site → IANA time zone of its customers, "" where it is not told, for the local hour
+    tell     told "campaign flooded" (site, part, clicks, usual, minutes, engaged, engaged_usual, share) and "campaign calm" (site, part, minutes)
 
     seen   the snapshot
     """
@@ -101,12 +104,13 @@ class Board:
     def __init__(
         self,
         hot: HotState,
-        tell: Tells = _silent,
-        count: Callable[[str, str], None] = lambda _site, _what: None,
-        zones: Mapping[str, str] | None = None,
+        metrics: Metrics | None = None,
+        zone: Callable[[str], str] = lambda _: "",
+        tell: Tells = _log,
     ) -> None:
-        self._hot, self._tell, self._count = hot, tell, count
-        self.zones: Mapping[str, str] = zones or {}
+        self._hot, self._metrics, self._zone, self._tell = hot, metrics, zone, tell
+        if metrics is not None:
+            metrics.gauge("leadgate_campaigns_flooded", lambda: float(len(self.seen.floods)))
         self.seen = Seen()
         self.history = History()
         self._candidates = Candidates()
@@ -192,7 +196,7 @@ class Board:
         quarter = at // (900 * US)
         known = self._hours.get(site)
         if known is None or known[0] != quarter:
-            known = self._hours[site] = (quarter, _hour_in(self.zones.get(site, ""), at))
+            known = self._hours[site] = (quarter, _hour_in(self._zone(site), at))
         return known[1]
 
     # the background
@@ -290,6 +294,10 @@ class Board:
             minutes = (now - self._since.pop(key, now)) // (60 * US)
             self._count(site_of(key), "ended")
             self._tell("campaign calm", site=site_of(key), part=in_words(key), minutes=minutes)
+
+    def _count(self, site: str, change: str) -> None:
+        if self._metrics is not None:
+            self._metrics.count("leadgate_campaign_floods", site, change)
 
     async def _began(self, key: str, cell: Cell, share: float, now: int) -> None:
         self._since[key] = now

@@ -7,6 +7,7 @@ import re
 from detectors.observation import Kind
 from gateway.edge import outcomes as outcomes_path
 from gateway.edge.answers import CookieOnHead, forwarded_for, origin_failed, say, trouble
+from gateway.edge.parts import PageParts
 from gateway.edge.submission import Submissions
 from gateway.evidence.record import Answered
 from gateway.generation import Generation, LandingRoute, SiteRoutes
@@ -43,8 +44,10 @@ class Edge:
         passports: Passports,
         metrics: Metrics,
         outcomes: Outcomes,
+        parts: PageParts,
     ) -> None:
         self.generation = generation
+        self._parts = parts
         self._outcomes = outcomes
         self._arrivals = arrivals
         self._pipeline = pipeline
@@ -77,6 +80,10 @@ class Edge:
             await self._landing(exchange, generation, site, route, target)
             return
         count("leadgate_requests", site.name, "other")
+        try:
+            self._parts.seen(exchange, generation, site, target)
+        except Exception as error:  # noqa: BLE001 - fail open: a fault of ours must not cost a visitor the picture
+            fail_open(self._metrics, site.name, "other", error)
         await self._pass_on(exchange, generation, site)
 
     async def _pass_on(self, exchange: Exchange, generation: Generation, site: SiteRoutes) -> None:

@@ -9,7 +9,7 @@ from detectors.observation import Client, Kind, MailDomain, Observation, Reverse
 from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival
 from gateway.facts.identity import Hashes, browser_of, places, session_hash
-from gateway.facts.journey import asset_key
+from gateway.facts.journey import asset_key, page_key
 from gateway.facts.plan import Plan
 from gateway.stores.hot import HotState
 from geoip.network import Network
@@ -107,8 +107,9 @@ class Collector:
             board.saw(found, platform, plan.journey.assets, plan.journey.looks, plan.journey.page)
         return found
 
-    def fetched(self, arrival: Arrival) -> None:
-        """The session of `arrival` fetched a part of a page (a picture, a style, a script): noted in the background."""
+    def fetched(self, arrival: Arrival, page: bool) -> None:
+        """The session of `arrival` fetched a part of a page (a picture, a style, a script), or a whole page that is not judged: noted in the
+        background."""
         if self._board is None:
             return
         network_mark = b""
@@ -117,7 +118,7 @@ class Collector:
         browser_mark = self._hashes.stable(browser_of(arrival.request))[:8]
         session = session_hash(arrival, self._hashes.fresh, network_mark, browser_mark)
         if session:
-            self._board.note(asset_key(self._hashes.scopes(arrival.site)[0], session))
+            self._board.note((page_key if page else asset_key)(self._hashes.scopes(arrival.site)[0], session))
 
     def _ask_mail(self, arrival: Arrival) -> asyncio.Future[MailDomain | Unavailable] | None:
         """Under way, or None where there is nothing to ask."""

@@ -27,6 +27,11 @@ def asset_key(scope: bytes, session: bytes) -> bytes:
     return b"J" + scope + session
 
 
+def page_key(scope: bytes, session: bytes) -> bytes:
+    """The same for a second page."""
+    return b"P" + scope + session
+
+
 class JourneyPlan:
     """Operations of one arrival. `at` is the place of the first in `ops`, -1 where nothing is asked."""
 
@@ -55,7 +60,7 @@ class JourneyPlan:
         self.page = b""
         self.assets = -1
         if session:
-            assets, self.page = b"J" + landings + session, b"P" + landings + session
+            assets, self.page = asset_key(landings, session), page_key(landings, session)
             self.looks = (assets, self.page, b"S" + submissions + session)
             ops += (Beat(b"R" + landings + session), Look(assets))
             if arrival.cookie is not None and network_mark:
