@@ -214,6 +214,7 @@ def _named(path: Path, config: Config) -> Iterator[Path]:
     """The files whose change means a reload, and directories of rules with everything in them (at most MAX_FILES)."""
     yield path
     yield from (database for database in config.databases if database is not None)
+    yield from config.feed_files
     yield from (config.resolve(site.origin_ca) for site in config.sites if site.origin_ca is not None)
     if config.rules_path is not None:
         walk = os.walk(config.rules_path)  # passes over what cannot be read or goes away meanwhile

@@ -17,7 +17,7 @@ from gateway.model import Mode
 
 def findings(setting: Setting) -> Iterator[Finding]:
     """Every contradiction; the places are those of the file."""
-    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _files, _proxies, check_outcomes, check_shared):
+    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _feeds, _files, _proxies, check_outcomes, check_shared):
         for found in check(setting):
             yield Finding(setting.original(found.loc), found.what, found.remedy, found.severity)
 
@@ -191,6 +191,18 @@ def _lists(setting: Setting) -> Iterator[Finding]:
                     )
 
 
+def _feeds(setting: Setting) -> Iterator[Finding]:
+    names: set[str] = set()
+    for number, feed in enumerate(setting.config.geoip.feeds):
+        if feed.name in names:
+            yield Finding(
+                ("geoip", "feeds", number, "name"),
+                f'two feeds are called "{feed.name}"',
+                "give each its own name: it is kept and quoted by it",
+            )
+        names.add(feed.name)
+
+
 def _files(setting: Setting) -> Iterator[Finding]:
     config = setting.config
     wanted: list[tuple[Loc, str | None]] = [(("admin", "token_file"), config.admin.token_file)]
@@ -199,6 +211,11 @@ def _files(setting: Setting) -> Iterator[Finding]:
     wanted += [(("sites", number, "origin_ca"), site.origin_ca) for number, site in enumerate(config.sites)]
     wanted += [
         (("geoip", "database", number), name) for number, name in enumerate(config.geoip.database) if name != "builtin"
+    ]
+    wanted += [
+        (("geoip", "feeds", number, key), getattr(feed, key))
+        for number, feed in enumerate(config.geoip.feeds)
+        for key in ("file", "ca")
     ]
     for loc, name in wanted:
         if name is not None and not _readable(path := config.resolve(name)):
@@ -214,6 +231,8 @@ def _files(setting: Setting) -> Iterator[Finding]:
             "make it, or correct the path: a relative one counts from the directory of this file",
         )
     directories: list[tuple[Loc, os.PathLike[str]]] = [(("keys", "directory"), config.keys_path)]
+    if config.geoip.feeds:
+        directories.append((("geoip", "directory"), config.resolve(config.geoip.directory)))
     if config.store_place.shared:
         directories.append((("postgres", "spool"), config.spool_path))
     else:

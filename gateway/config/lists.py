@@ -66,14 +66,10 @@ class ListEntry(Section):
 
     name: Slug = Field(description="Short name in small letters, digits and dashes; verdicts quote it as the reason.")
     addresses: tuple[AddressRange, ...] = Field(default=(), description="IP addresses and ranges in CIDR form.")
-    asns: tuple[Asn, ...] = Field(
-        default=(), description="Networks by their AS number. They need a database that knows them, see `geoip`."
-    )
+    asns: tuple[Asn, ...] = Field(default=(), description="Networks by their AS number, see `geoip`.")
     countries: tuple[Country, ...] = Field(
         default=(),
-        description=(
-            "Countries of the address, two letters each (ISO 3166). They need a database that knows them, see `geoip`."
-        ),
+        description="Countries of the address, two letters each (ISO 3166), see `geoip`.",
     )
     emails: tuple[Annotated[str, AfterValidator(_email)], ...] = Field(
         default=(), description="Whole e-mail addresses, compared without regard to case."

@@ -190,6 +190,11 @@ class Config(Section):
         return tuple(None if name == "builtin" else self.resolve(name) for name in self.geoip.database)
 
     @property
+    def feed_files(self) -> tuple[Path, ...]:
+        """Where each feed is kept, in the order of the settings; a file is there once it was fetched."""
+        return tuple(self.resolve(self.geoip.directory) / f"{feed.name}.feed" for feed in self.geoip.feeds)
+
+    @property
     def rules_path(self) -> Path | None:
         return None if self.rules.directory is None else self.resolve(self.rules.directory)
 

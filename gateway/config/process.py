@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
+from gateway.config.feeds import Feed
 from gateway.config.values import (
     Address,
     Flag,
@@ -71,6 +72,14 @@ class GeoIp(Section):
             "`builtin`, or the path of an MMDB file, or a list of them; for each fact the first that knows "
             "the address answers."
         ),
+    )
+    directory: str = Field(
+        default="var/geoip",
+        min_length=1,
+        description="Directory of fetched feeds. A relative path counts from this file.",
+    )
+    feeds: tuple[Feed, ...] = Field(
+        default=(), max_length=64, description="Lists of networks that `leadgate geoip refresh` fetches."
     )
 
 
