@@ -51,19 +51,15 @@ JOURNEY = (
 )  # fmt: skip
 
 LANDING = (
-    events("address.10m", "page views from this address within 10 minutes", "{0} page views within 10 minutes from this address"),
     events("address.1h", "page views from this address within an hour", "{0} page views an hour from this address"),
     events("address.1d", "page views from this address within a day", "{0} page views a day from this address"),
     events("address.each.1h", "page views within an hour for each browser seen at this address",
          "{0} page views an hour for each browser at this address"),
-    events("prefix.1h", "page views from neighbouring addresses (/24, /48) within an hour", "{0} page views an hour from this network"),
     events("prefix.each.1h", "page views within an hour for each browser seen in the neighbourhood",
          "{0} page views an hour for each browser in this network"),
-    events("browser.1h", "page views of identical browsers within an hour", "{0} page views an hour by identical browsers"),
     members("browser.addresses.1h", "addresses from which identical browsers came within an hour",
             "identical browsers from {0} addresses within an hour"),
     events("session.1m", "page views of the session within a minute", "{0} page views a minute in this session"),
-    events("session.1h", "page views of the session within an hour", "{0} page views an hour in this session"),
     events("session.1d", "page views of the session within a day", "{0} page views a day in this session"),
     Feature(
         "session.pace", "page views of the session over its minutes", "number", 1000, _NO_SESSION, "high", "log",

@@ -54,18 +54,14 @@ def _landing(obs: Observation) -> list[float]:
         seen, browsers, age = click.seen, click_row[3].distinct, click.first_seen_s
         moved = (click.same_network is False) + (click.same_browser is False)
         values = click.values
-    ten, hour, near = address[1], address[2], prefix[2]
+    hour, near = address[2], prefix[2]
     return [
-        ten.count,
         hour.count,
         address[3].count,
         hour.count / (hour.distinct or 1),
-        near.count,
         near.count / (near.distinct or 1),
-        browser[2].count,
         browser[2].distinct,
         session[0].count,
-        session[2].count,
         session[3].count,
         nan if known is None else known.landings / (1 + known.age_s / 60),
         seen,

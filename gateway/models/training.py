@@ -1,0 +1,259 @@
+"""From the features of accepted traffic to a model that may be published, or to the reason why there is none. Runs in the training process alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+
+from detectors.anomaly.feature_sets import FEATURES, NAMES
+from detectors.anomaly.features import SCHEMA, Feature
+from detectors.anomaly.model import FORMAT, MOST_REFERENCE, QUANTILES, Bins, Description, Direction
+from detectors.data_files import load
+from detectors.observation import Kind
+from gateway.models.forest import SEED, Forest, Rows, grow, scaled
+
+HELD_BACK = 0.2
+"""Share of the traffic, its newest, that a model is compared with and not trained on."""
+TRIMMED = 0.1
+"""Share of the rest that is left out of the second pass, its most unusual: as much of accepted traffic as may be bad."""
+LEAST_KNOWN_BAD = 0.75
+"""Least area under the curve against the shipped examples of bad traffic. Half is chance; a model grown on floods stays far below."""
+LEAST_LABELLED = 0.55
+"""The same against labels of the site: people also call things junk that no behaviour tells."""
+LEAST_LABELS = 20
+"""Labels of bad traffic below which their ranking is chance."""
+IMAGINED = 0.06
+"""Rows that are added to those a forest is grown on, as a share of them; see `imagined`."""
+MOVED = 0.2
+"""Share of an imagined row's features that are moved away from what is usual."""
+FAR = 2.5
+"""How far at least, on a logarithmic scale: twelve times as much as usual."""
+KNOT = 1.2
+"""How much longer than exponential the tail of the comparison may be. Measured on made-up traffic: people stay below 1.0, a tenth of programs above."""
+SLICES = 10
+"""Bins of a feature, of equal share, by which drift is measured."""
+
+
+class Refused(Exception):
+    """The model must not be published; in words, with what to do."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a model is made from. Features as `vector` reads them (NaN: not known), times in UTC microseconds.
+
+    rows  n by features, accepted and not called bad since; at  of each
+    bad, good  what people labelled, to check the direction with
+    read  records looked at
+    """
+
+    site: str
+    kind: Kind
+    rows: Rows
+    at: NDArray[np.int64]
+    bad: Rows | None = None
+    good: Rows | None = None
+    read: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """about, onnx: what is published."""
+
+    about: Description
+    onnx: bytes
+    fitted: IsolationForest = field(repr=False)
+    median: Rows = field(repr=False)
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        """0..1, higher is more unusual."""
+        features = FEATURES[self.about.kind]
+        return score(self.fitted, one_sided(fill(rows, self.median), self.median, features), features)
+
+
+def train(traffic: Traffic, now: int) -> Trained:
+    """Two passes: the most unusual of the first is left out of the second, so that programs among the accepted do not become usual. Raises Refused."""
+    features = FEATURES[traffic.kind]
+    order = np.argsort(traffic.at, kind="stable")
+    rows, at = traffic.rows[order], traffic.at[order]
+    held = max(1, int(len(rows) * HELD_BACK))
+    learned, compared = rows[:-held], rows[-held:][-MOST_REFERENCE:]
+    if len(learned) < 2:
+        raise Refused("there are not even two observations to learn from")
+    median = medians(learned)
+    cut = one_sided(fill(learned, median), median, features)
+    first, _ = grow(cut, features)
+    kept = np.argsort(score(first, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
+    fitted, forest = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
+    usual = learned[kept]
+    draft = Trained(_describe(traffic, now, forest, usual, median, at), forest.onnx, fitted, median)
+    reference = without_knot(np.sort(draft.scores(compared)))
+    direction = _direction(draft, traffic, reference)
+    about = _with(draft.about, reference, direction, used=len(kept), trimmed=len(cut) - len(kept))
+    return replace(draft, about=about)
+
+
+def _direction(draft: Trained, traffic: Traffic, reference: NDArray[np.float64]) -> Direction:
+    """Raises Refused where bad traffic looks usual to the model."""
+    known_bad = auc(draft.scores(examples(traffic.kind, draft.median)), reference)
+    if known_bad < LEAST_KNOWN_BAD:
+        raise Refused(
+            f"it is backwards: it ranks known bad traffic above usual traffic in {known_bad:.0%} of comparisons only ({LEAST_KNOWN_BAD:.0%} are "
+            "asked for). Most of the accepted traffic is probably not people. Label some of it (leadgate leads label) or tighten the rules first"
+        )
+    if traffic.bad is None or len(traffic.bad) < LEAST_LABELS:
+        return Direction(known_bad)
+    good = reference if traffic.good is None or len(traffic.good) < LEAST_LABELS else draft.scores(traffic.good)
+    labelled = auc(draft.scores(traffic.bad), good)
+    if labelled < LEAST_LABELLED:
+        raise Refused(
+            f"it is backwards: it ranks what people called bot or junk above good traffic in {labelled:.0%} of comparisons only "
+            f"({LEAST_LABELLED:.0%} are asked for). Look at the labels, or wait for more of them"
+        )
+    return Direction(known_bad, labelled, len(traffic.bad), len(good))
+
+
+def without_knot(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores of the comparison without those far beyond where its tail would end: programs among the held-back traffic, which would make their like
+    look usual. At most TRIMMED of them; where more lie beyond, the tail is simply long.
+    """
+    middle, upper = np.quantile(ascending, (0.5, 0.8))
+    scale = (upper - middle) / np.log(0.5 / 0.2)
+    beyond = ascending > upper + KNOT * scale * np.log(0.2 * 2_000)  # where one in 2,000 would be left
+    return ascending if beyond.mean() > TRIMMED else ascending[~beyond]
+
+
+def medians(rows: Rows) -> Rows:
+    """Of each feature; 0 where it was never known."""
+    known = ~np.isnan(rows)
+    return np.array([np.median(c[k]) if k.any() else 0.0 for c, k in zip(rows.T, known.T, strict=True)], np.float32)
+
+
+def fill(rows: Rows, median: Rows) -> Rows:
+    return np.where(np.isnan(rows), median, rows).astype(np.float32)
+
+
+def one_sided(rows: Rows, median: Rows, features: tuple[Feature, ...]) -> Rows:
+    """What lies on the innocent side of the median becomes the median, so that the forest finds nothing unusual there."""
+    high = np.array([feature.suspicious == "high" for feature in features])
+    return np.where(high, np.maximum(rows, median), np.minimum(rows, median)).astype(np.float32)
+
+
+def imagined(rows: Rows, median: Rows, features: tuple[Feature, ...]) -> Rows:
+    """Rows nobody sent: usual ones, with a few features moved to their suspicious side, by as much as to far beyond what was seen.
+
+    A forest splits only between values that it has seen. Where all of a site's visitors have the same value, it would never ask for it, and the
+    first who differs would look like everybody; what lies beyond the largest value it has seen would look like that value.
+    """
+    chance = np.random.default_rng(SEED)
+    count = max(8, int(len(rows) * IMAGINED))
+    found = scaled(rows[chance.integers(0, len(rows), count)], features)
+    usual, high = scaled(median[None, :], features)[0], np.percentile(scaled(rows, features), 99, axis=0)
+    low = np.percentile(scaled(rows, features), 1, axis=0)
+    moved = chance.random(found.shape) < MOVED
+    way = chance.random(found.shape)
+    for place, feature in enumerate(features):
+        most = feature.grown_on(feature.most)
+        if feature.suspicious == "low":
+            end = 0.0 if feature.scale == "plain" else max(0.0, min(low[place], usual[place] - FAR))
+        elif feature.scale == "log":
+            end = min(most, usual[place] + max(FAR, 2 * (high[place] - usual[place])))
+        else:
+            end = most
+        column = usual[place] + way[:, place] * (end - usual[place])
+        column = (
+            column if feature.scale == "plain" and feature.unit in ("share", "characters") else _whole(column, feature)
+        )
+        found[:, place] = np.where(moved[:, place], column, found[:, place])
+    log = np.array([feature.scale == "log" for feature in features])
+    found[:, log] = np.expm1(found[:, log])
+    return found.astype(np.float32)
+
+
+def _whole(column: NDArray[np.float64], feature: Feature) -> NDArray[np.float64]:
+    """Counts are whole numbers."""
+    if feature.unit == "seconds":
+        return column
+    return np.log1p(np.round(np.expm1(column))) if feature.scale == "log" else np.round(column)
+
+
+def score(fitted: IsolationForest, rows: Rows, features: tuple[Feature, ...]) -> NDArray[np.float64]:
+    return np.asarray(-fitted.score_samples(scaled(rows, features)), np.float64)
+
+
+def examples(kind: Kind, median: Rows) -> Rows:
+    """The shipped examples of bad traffic: what they do not name is as usual at the site."""
+    content, _ = load("anomaly_known_bad.yaml")
+    names = NAMES[kind]
+    rows = np.tile(median, (len(content[kind]), 1))
+    for row, example in zip(rows, content[kind], strict=True):
+        for name, value in example["values"].items():
+            row[names.index(name)] = value
+    return rows
+
+
+def auc(bad: NDArray[np.float64], good: NDArray[np.float64]) -> float:
+    """Share of pairs in which the bad one is more unusual; a tie is half."""
+    ordered = np.sort(good)
+    below = np.searchsorted(ordered, bad, "left") + np.searchsorted(ordered, bad, "right")
+    return float(below.mean() / 2 / len(ordered))
+
+
+def bins(column: Rows) -> Bins:
+    known = column[~np.isnan(column)].astype(np.float64)
+    if not len(known):
+        return Bins((), (1.0,))
+    edges = np.unique(np.quantile(known, np.arange(1, SLICES) / SLICES))
+    shares = np.bincount(np.searchsorted(edges, known, "left"), minlength=len(edges) + 1) / len(known)
+    return Bins(tuple(map(float, edges)), tuple(map(float, shares)))
+
+
+def _describe(
+    traffic: Traffic, now: int, forest: Forest, usual: Rows, median: Rows, at: NDArray[np.int64]
+) -> Description:
+    digest = hashlib.sha256(forest.onnx).hexdigest()
+    made = datetime.fromtimestamp(now / 1e6, UTC)
+    filled = fill(usual, median)
+    return Description(
+        format=FORMAT,
+        schema=SCHEMA,
+        version=f"{made:%Y%m%d-%H%M%S}-{digest[:8]}",
+        site=traffic.site,
+        kind=traffic.kind,
+        made_at=now,
+        first_at=int(at[0]),
+        last_at=int(at[-1]),
+        read=traffic.read or len(traffic.rows),
+        used=0,
+        trimmed=0,
+        reference_size=0,
+        sample=forest.sample,
+        norm=forest.norm,
+        features=NAMES[traffic.kind],
+        median=tuple(map(float, median)),
+        quantiles=tuple(tuple(map(float, np.percentile(column, QUANTILES))) for column in filled.T),
+        bins=tuple(bins(column) for column in usual.T),
+        reference=(),
+        direction=Direction(0.0),
+        trees=forest.trees,
+        onnx=digest,
+    )
+
+
+def _with(
+    about: Description, reference: NDArray[np.float64], direction: Direction, used: int, trimmed: int
+) -> Description:
+    return msgspec.structs.replace(
+        about,
+        reference=tuple(round(float(value), 7) for value in reference),
+        reference_size=len(reference),
+        direction=direction,
+        used=used,
+        trimmed=trimmed,
+    )
