@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from pydantic import Field, PrivateAttr
 
+from gateway.config.anomaly import AnomalyModel
 from gateway.config.limits import Limits, UpstreamLimits
 from gateway.config.lists import Lists
 from gateway.config.outcomes import OutcomeSource
@@ -119,6 +120,7 @@ class Config(Section):
         ),
     )
     rules: Rules = Field(default_factory=Rules, description="Your own rules.")
+    model: AnomalyModel = Field(default_factory=AnomalyModel, description="Learning what is usual at each site.")
     lists: Lists = Field(default_factory=Lists, description="Allow and deny lists.")
     reviewer: Reviewer | None = Field(
         default=None, description="Who looks at held leads. Needed as soon as a site is in `enforce`."
@@ -193,6 +195,10 @@ class Config(Section):
     def feed_files(self) -> tuple[Path, ...]:
         """Where each feed is kept, in the order of the settings; a file is there once it was fetched."""
         return tuple(self.resolve(self.geoip.directory) / f"{feed.name}.feed" for feed in self.geoip.feeds)
+
+    @property
+    def models_path(self) -> Path:
+        return self.resolve(self.model.directory)
 
     @property
     def rules_path(self) -> Path | None:
