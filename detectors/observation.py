@@ -322,6 +322,31 @@ class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc
     local_hour: int = -1
 
 
+class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=False):
+    """How the pointer moved before the form was sent, as numbers made of the path; the path itself is not kept. Shares and spreads (standard
+    deviation divided by mean) in thousandths.
+
+    moves, span_ms   reported moves, and the time from the first to the last
+    interval_spread  of the times between moves
+    step_spread      of the lengths of steps
+    still            share of moves that led nowhere
+    repeated         share of the step that occurs most often
+    reversals        share of turns by more than 2 rad (115 degrees)
+    turn_mrad        median turn between steps
+    hold_ms          shortest time a button was held, -1 where none was
+    """
+
+    moves: int
+    span_ms: int = 0
+    interval_spread: int = 0
+    step_spread: int = 0
+    still: int = 0
+    repeated: int = 0
+    reversals: int = 0
+    turn_mrad: int = 0
+    hold_ms: int = -1
+
+
 class Company(msgspec.Struct, frozen=True, tag_field="fact", tag="company", gc=False):
     """The organisation a visitor of a business, education or government network sits in: a fact for marketers, evidence of nothing.
 
@@ -361,6 +386,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     journey: Journey | Unavailable | None = None
     campaign: Campaign | Unavailable | None = None
     company: Company | Unavailable | None = None
+    pointer: Pointer | Unavailable | None = None
 
     def is_partial(self, fact: str) -> bool:
         """May the fact of this name know less than it should?"""

@@ -18,6 +18,7 @@ from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
 from detectors.email_hosts import MailHosts
 from detectors.header_orders import HeaderOrders
+from detectors.pointer import PointerLimits
 from detectors.repeats import RepeatLimits
 from detectors.velocity import VelocityLimits
 
@@ -80,6 +81,7 @@ class Reference:
     limits: VelocityLimits
     repeats: RepeatLimits
     anomaly: Models
+    pointer: PointerLimits
     form: FormSettings = FormSettings()
     site: SiteSettings = SiteSettings()
 
@@ -117,4 +119,5 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "limits": VelocityLimits.builtin,
     "repeats": RepeatLimits.builtin,
     "anomaly": Models.builtin,
+    "pointer": PointerLimits.builtin,
 }

@@ -33,6 +33,7 @@ FACT_NAMES = {
     "similar": "whether a text like this one came before",
     "journey": "how the visitor moved through the site",
     "campaign": "how the campaign does otherwise",
+    "pointer": "how the pointer moved",
     "company": "which organisation the visitor's network belongs to",
 }
 

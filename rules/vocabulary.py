@@ -51,6 +51,7 @@ FACTS = (
     "journey",
     "campaign",
     "company",
+    "pointer",
 )
 
 

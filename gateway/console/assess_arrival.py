@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from detectors.observation import Client, Kind, Lead, Page, Request, Unavailable
+from detectors.observation import Client, Kind, Lead, Page, Pointer, Request, Unavailable
 from gateway.console.assess_body import Question, bad_field
 from gateway.facts.arrival import Arrival
 from gateway.generation import FormRoute, Generation, SiteRoutes
@@ -20,6 +20,7 @@ from gateway.intake import clicks, render_token, session_cookie
 from gateway.intake.form_json import parse_json
 from gateway.intake.form_model import FormLimits, FormUnreadable, Pair, check
 from gateway.intake.keys import KeyRing
+from gateway.intake.pointer import pointer_of
 from gateway.intake.target import Target, parse
 from gateway.pipeline import Judgement
 from gateway.visits.reading import digest, of_fields, which
@@ -93,6 +94,7 @@ def understand(asked: Question, generation: Generation, tokens: KeyRing, peer: s
         contacts=said.contacts,
         form=None if route is None else route.form.name,
         peer=peer,
+        pointer=_pointer(asked),
     )
     unnamed = kind is Kind.SUBMISSION and route is None and fields is not None
     return Case(arrival, _judgement(kind, route, site, target), (("form", NO_FORM),) if unnamed else ())
@@ -207,6 +209,12 @@ def _token(token: str | None, route: FormRoute | None, tokens: KeyRing, at: int)
     if token is None or route is None or route.form.render_token != "auto":
         return None
     return render_token.read(tokens, token, route.form.name, at, TOKEN_MAX_AGE_S)
+
+
+def _pointer(asked: Question) -> Pointer | None:
+    if asked.beacon is None or not asked.beacon.pointer:
+        return None
+    return pointer_of(asked.beacon.pointer)
 
 
 def _session(

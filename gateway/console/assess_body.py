@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.console.problems import FieldError, Problem
 from gateway.intake.client_ip import canonical_address
+from gateway.intake.pointer import MAX_EVENTS
 from rules.problems import suggest
 
 MAX_BODY = 1_048_576
@@ -41,6 +43,25 @@ _Header = tuple[
 ]
 
 
+_Number = Annotated[float, Field(ge=-1e9, le=1e13, allow_inf_nan=False)]
+_Moved = tuple[_Number, Literal["move", "down", "up"], _Number, _Number]
+
+
+class Beacon(BaseModel):
+    """What a script of the caller saw in the visitor's browser."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pointer: Annotated[tuple[_Moved, ...], Field(max_length=MAX_EVENTS, fail_fast=True)] | None = None
+
+    @field_validator("pointer")
+    @classmethod
+    def _in_order(cls, value: tuple[_Moved, ...] | None) -> tuple[_Moved, ...] | None:
+        if value is not None and any(b[0] < a[0] for a, b in itertools.pairwise(value)):
+            raise ValueError("events stand in the order of their time")
+        return value
+
+
 class Question(BaseModel):
     """One request to judge. All but `ip` may be left out; what is absent counts neither for nor against."""
 
@@ -55,6 +76,7 @@ class Question(BaseModel):
     headers: Annotated[tuple[_Header, ...], Field(max_length=MAX_HEADERS, fail_fast=True)] | None = None
     fields: dict[str, Any] | Annotated[tuple[tuple[str, str], ...], Field(fail_fast=True)] | None = None
     session: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    beacon: Beacon | None = None
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY)] | None = None
     dry_run: StrictBool = False
 
@@ -151,8 +173,8 @@ def _words(error: ErrorDetails) -> str:
     if kind == "missing":
         return 'is missing: the client\'s address, for example "ip": "203.0.113.5"' if last == "ip" else "is missing"
     if kind == "extra_forbidden":
-        if last == "beacon":
-            return "is not supported in this version: leave it out"
+        if error["loc"][0] == "beacon":
+            return "is no key of a beacon. It takes pointer."
         return "is no key of this body. " + suggest(last, KEYS, f"It takes {', '.join(KEYS)}.")
     if kind == "value_error":
         return str(error["ctx"]["error"])

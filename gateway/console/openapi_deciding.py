@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.console.assess_body import MAX_BODY, MAX_HEADERS, MAX_ITEMS, MAX_KEY, MAX_URL
+from gateway.intake.pointer import MAX_EVENTS
 
 Json = dict[str, Any]
 
@@ -57,6 +58,30 @@ _QUESTION: Json = {
             "type": "string",
             "maxLength": 512,
             "description": "An id of your own for the visitor's session, or the value of the cookie `_lg_s`. Kept as a keyed hash.",
+        },
+        "beacon": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "pointer": {
+                    "type": "array",
+                    "maxItems": MAX_EVENTS,
+                    "items": {
+                        "type": "array",
+                        "prefixItems": [
+                            {"type": "number"},
+                            {"enum": ["move", "down", "up"]},
+                            {"type": "number"},
+                            {"type": "number"},
+                        ],
+                        "minItems": 4,
+                        "maxItems": 4,
+                    },
+                    "description": "Events of the pointer as [milliseconds, kind, x, y] in the order of their time, x and y in CSS pixels. A few "
+                    "numbers are made of them and kept; the path is not.",
+                }
+            },
+            "description": "What a script of yours saw in the visitor's browser.",
         },
         "idempotency_key": {
             "type": "string",

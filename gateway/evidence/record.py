@@ -27,6 +27,7 @@ from detectors.observation import (
     MailDomain,
     Observation,
     Page,
+    Pointer,
     RenderToken,
     Request,
     ReverseName,
@@ -90,6 +91,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     journey: Journey | Unavailable | msgspec.UnsetType = msgspec.UNSET
     campaign: Campaign | Unavailable | msgspec.UnsetType = msgspec.UNSET
     company: Company | Unavailable | msgspec.UnsetType = msgspec.UNSET
+    pointer: Pointer | Unavailable | msgspec.UnsetType = msgspec.UNSET
 
 
 class NetworkGroup(msgspec.Struct, frozen=True, gc=False):
@@ -200,6 +202,7 @@ def build(
         journey=obs.journey or msgspec.UNSET,
         campaign=obs.campaign or msgspec.UNSET,
         company=obs.company or msgspec.UNSET,
+        pointer=obs.pointer or msgspec.UNSET,
     )
     parts = (
         canonical(
@@ -360,6 +363,7 @@ def observation_of(record: Record, personal: Mapping[str, Personal]) -> Observat
         journey=facts.journey or None,
         campaign=facts.campaign or None,
         company=facts.company or None,
+        pointer=facts.pointer or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.observation import Client, Kind, Lead, Page, Request, Unavailable
+from detectors.observation import Client, Kind, Lead, Page, Pointer, Request, Unavailable
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 
@@ -17,6 +17,7 @@ class Arrival(msgspec.Struct, frozen=True):
     content  digest of the form's content without our token; None on a landing
     peer     socket address of the visitor's connection, "address:port", or None
     form     name of the form; None on a landing
+    pointer  how the pointer moved, where an application told
     contacts normalised e-mail addresses and phone numbers of the lead, as ("email", value) or ("phone", value)
     """
 
@@ -36,3 +37,4 @@ class Arrival(msgspec.Struct, frozen=True):
     contacts: tuple[tuple[str, str], ...] = ()
     form: str | None = None
     peer: str | None = None
+    pointer: Pointer | None = None

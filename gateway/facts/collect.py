@@ -102,6 +102,7 @@ class Collector:
             plan.similar(results),
             plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
             board.campaign(site, arrival.page.campaign, platform, arrival.at) if board is not None and landing else None,
+            pointer=arrival.pointer,
         )
         if board is not None and landing and not dry:
             board.saw(found, platform, plan.journey.assets, plan.journey.looks, plan.journey.page)

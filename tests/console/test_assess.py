@@ -233,7 +233,7 @@ def nested(levels: int) -> list[Any]:
         ({"site": "acme", "kind": "landing", "fields": {}}, "kind", "landing"),
         ({"site": "acme", "fields": {str(n): "x" for n in range(600)}}, "fields", "512"),
         ({"site": "acme", "url": "ftp://www.acme.example/"}, "url", "begins with"),
-        ({"site": "acme", "beacon": {"t": 1}}, "beacon", "not supported"),
+        ({"site": "acme", "beacon": {"t": 1}}, "beacon.t", "It takes pointer"),
         ({"site": "acme", "fields": {"a": nested(300)}}, "fields", "16 levels"),
     ],
 )

@@ -25,6 +25,7 @@ from detectors.observation import (
     MailDomain,
     Observation,
     Page,
+    Pointer,
     RenderToken,
     Request,
     ReverseName,
@@ -70,6 +71,7 @@ INPUT = {
     "journey",
     "campaign",
     "company",
+    "pointer",
     "settings",
     "site_settings",
 }
@@ -151,6 +153,7 @@ def observation(case: dict[str, Any]) -> Observation:
         journey=_fact(Journey, case.get("journey"), {}),
         campaign=_fact(Campaign, case.get("campaign"), {}),
         company=_fact(Company, case.get("company"), {}),
+        pointer=_fact(Pointer, case.get("pointer"), {}),
     )
 
 
