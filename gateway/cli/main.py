@@ -9,8 +9,10 @@ import typer
 
 from gateway import config as configuration
 from gateway.cli import checking, db, leads, replaying, report
+from gateway.cli.backtest import backtest
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.crawlers import compare
+from gateway.cli.learn import learn
 from gateway.console import views
 from gateway.evidence.record import decode
 from gateway.stores.leads import StoredLead
@@ -27,6 +29,8 @@ app.add_typer(leads.app, name="leads")
 app.add_typer(db.app, name="db")
 app.add_typer(report.app, name="report")
 app.command()(replaying.replay)
+app.command()(backtest)
+app.command()(learn)
 
 
 @app.command()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.console.views import when
 from gateway.learning.recorded import Item
 from rules.verdict import Decision, Verdict
 
@@ -106,7 +106,7 @@ class Comparison:
             record = item.record
             examples.append(
                 Change(
-                    record.id, when(record.occurred_at), record.site, record.form, was, is_, old.quality, new.quality,
+                    record.id, _when(record.occurred_at), record.site, record.form, was, is_, old.quality, new.quality,
                     old.decided_by, new.decided_by, why, None if item.side is None else item.side.label.value,
                 )
             )  # fmt: skip
@@ -136,6 +136,10 @@ def differences(old: Verdict, new: Verdict) -> tuple[tuple[str, int, int], ...]:
     return tuple(
         sorted((each for each in found if each[1] != each[2]), key=lambda each: (-abs(each[2] - each[1]), each[0]))
     )
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _count(counts: dict[str, Counter[str]], name: str, change: str) -> None:
