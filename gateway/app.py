@@ -28,6 +28,7 @@ from gateway.evidence.record import decode
 from gateway.facts.collect import Collector
 from gateway.facts.mail_dns import MailDns
 from gateway.facts.reverse import ReverseDns
+from gateway.feeds.reading import DAY_S
 from gateway.generation import Generation
 from gateway.intake.exchange import Exchange
 from gateway.intake.keys import Key, KeyRing
@@ -227,6 +228,8 @@ class Gateway:
         if isinstance(store, SpooledStore):
             gauge("leadgate_spooled", lambda: store.waiting)
             store.on_spooled = lambda site: self.metrics.count("leadgate_spooled_leads", site)
+        gauge("leadgate_geoip_age_days", lambda: self._built.network.age_s / DAY_S)
+        gauge("leadgate_feed_age_days", lambda: self._built.network.oldest_feed_s / DAY_S)
         gauge("leadgate_log_lines_lost", lambda: lost.lines)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
@@ -282,7 +285,7 @@ class Gateway:
         if store is not None and not (isinstance(self.store, SpooledStore) and self.store.spooling):
             store = f"the store cannot commit: {store}; forms go to the site unstored"
         found = [trouble for trouble in (store, hot) if trouble is not None]
-        return (*found, *self.suspicion.advice(), *self.watch.advice())
+        return (*found, *self.suspicion.advice(), *self.watch.advice(), *self._built.advice())
 
     def _snapshot(self) -> Snapshot:
         return self.metrics.snapshot(self._advice())

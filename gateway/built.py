@@ -13,12 +13,12 @@ from gateway.config import Config, Site
 from gateway.edge.warm_up import warm_up
 from gateway.facts.arrival import Arrival
 from gateway.facts.mail_dns import domain_to_ask
+from gateway.feeds.reading import described, open_networks, stale
 from gateway.generation import Generation
 from gateway.generation import build as build_generation
 from gateway.upstream.client import Upstream
 from geoip.errors import GeoipError
 from geoip.network import Network
-from geoip.reader import NetworkReader
 from rules import loader
 
 
@@ -28,7 +28,7 @@ class Built:
     def __init__(self, config: Config, upstreams: dict[tuple[str, str | None], Upstream], reference: Reference) -> None:
         self.config = config
         self.reference = reference
-        self.network = NetworkReader(config.databases)
+        self.network, self._feed_troubles = open_networks(config)
         self.upstreams: dict[tuple[str, str | None], Upstream] = {}
         known = upstreams
 
@@ -41,7 +41,7 @@ class Built:
             return made
 
         self.generation: Generation = build_generation(
-            config, loader.load(local_dir=config.rules_path), reference, self.network.content_hash, upstream
+            config, loader.load(local_dir=config.rules_path), reference, described(self.network), upstream
         )
 
     async def warm_up(self) -> None:
@@ -52,6 +52,10 @@ class Built:
             return self.network.lookup(address)
         except GeoipError as error:
             return Unavailable(f"network: {error}")
+
+    def advice(self) -> list[str]:
+        """Feeds of networks that are missing, damaged or old."""
+        return [*self._feed_troubles, *stale(self.config, self.network.feeds)]
 
     def mail_domain(self, arrival: Arrival) -> str | None:
         return domain_to_ask(arrival, EmailDomains.builtin()) if self.config.dns.enabled else None

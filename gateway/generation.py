@@ -121,11 +121,11 @@ class Generation:
 
 
 def build(
-    config: Config, ruleset: Ruleset, reference: Reference, networks: str, upstream: Callable[[Site], Upstream]
+    config: Config, ruleset: Ruleset, reference: Reference, networks: object, upstream: Callable[[Site], Upstream]
 ) -> Generation:
     """Everything a request needs, made of what was loaded.
 
-    networks  hash of the ranges and databases that addresses are looked up in
+    networks  what names the ranges, databases and feeds that addresses are looked up in, as JSON
     upstream  the pooled client of a site's origin; asked once for each site, so that pools survive a reload
     """
     content = orjson.dumps(

@@ -92,6 +92,12 @@ METRICS = {
     "leadgate_spooled_leads": Spec(
         "counter", "Form submissions made durable in the local spool because the shared store was away.", ("site",)
     ),
+    "leadgate_geoip_age_days": Spec(
+        "gauge", "Age of the data that addresses are looked up in, in days: the first database named.", across="max"
+    ),
+    "leadgate_feed_age_days": Spec(
+        "gauge", "Age of the oldest feed of networks, in days; 0 where there is none.", across="max"
+    ),
     "leadgate_log_lines_lost": Spec(
         "gauge", "Log lines that could not be written since start: the disk is full, or their reader went away."
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +30,11 @@ class Facts(NamedTuple):
 
 class Database:
     """Reads GeoLite2 and GeoIP2, DB-IP, IPinfo and ip-location-db files (ASN, country, city, anonymous IP, connection
-    type). name: what it is called where results are explained; the path if None."""
+    type). name: what it is called where results are explained; the file's name if None."""
 
     def __init__(self, path: str | Path, name: str | None = None) -> None:
         self.path = Path(path)
-        self.name = name or str(path)
+        self.name = name or self.path.name
         try:
             self._reader = maxminddb.open_database(self.path, maxminddb.MODE_MMAP_EXT)
             meta = self._reader.metadata()
@@ -49,6 +50,10 @@ class Database:
         self.built_at = int(meta.build_epoch)
         self.identity = f"{self.kind} {self.built_at} {meta.node_count} {meta.record_size}"
         self.ip_version = int(meta.ip_version)
+        self.date = datetime.fromtimestamp(self.built_at, UTC).date()
+        """The day the data is of, as the file says."""
+        self.attribution = next((text for text in (meta.description or {}).values() if "http" in text), "")
+        """Whom to name where results are shown, where the file says so."""
 
     def find(self, address: str) -> Facts:
         """Raises GeoipError where the file is damaged at this place; an address it does not know gives empty Facts."""

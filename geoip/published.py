@@ -121,7 +121,7 @@ _LISTS = {
 """What each list of `is-crawler` means. Lists not named are not read: payment and mail callbacks that never browse,
 `google-goog` (all of Google, people and cloud customers included) and `bytespider` (not an address)."""
 
-_RESERVED = (  # IANA special-purpose address registries (RFC 6890 and later), multicast included
+RESERVED = (  # IANA special-purpose address registries (RFC 6890 and later), multicast included
     ("private", "10.0.0.0/8"),
     ("private", "172.16.0.0/12"),
     ("private", "192.168.0.0/16"),
@@ -147,7 +147,7 @@ _RESERVED = (  # IANA special-purpose address registries (RFC 6890 and later), m
 
 def builtin() -> Iterator[LabelledRange]:
     """All published ranges that the installed packages hold."""
-    for name, network in _RESERVED:
+    for name, network in RESERVED:
         yield _labelled(f"reserved:{name}", network)
     yield from _iporigin()
     yield from _is_crawler()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -95,6 +96,17 @@ class NetworkReader:
         for feed in self.feeds:
             digest.update(f"\n{feed.label} {feed.sha256}".encode())
         return digest.hexdigest()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the data of the first database was made; 0 where there is none."""
+        return max(0.0, time.time() - self.databases[0].built_at) if self.databases else 0.0
+
+    @property
+    def oldest_feed_s(self) -> float:
+        """Seconds since the source of the oldest feed last vouched for it; 0 where there is none."""
+        now = time.time()
+        return max((feed.age_s(now) for feed in self.feeds), default=0.0)
 
     def close(self) -> None:
         self.lookup.cache_clear()

@@ -23,7 +23,7 @@ FLOORS = (
     {"gateway.pipeline"},
     {"gateway.evidence"},
     {"gateway.facts", "gateway.delivery", "gateway.reports"},
-    {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends", "gateway.workers", "gateway.lasting", "gateway.labels",
+    {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends", "gateway.workers", "gateway.lasting", "gateway.labels", "gateway.feeds",
      "gateway.campaigns"},
     {"gateway.stores"},
     {"gateway.upstream"},

@@ -12,13 +12,13 @@ from detectors.reference import Reference
 from gateway.config import Config
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
+from gateway.feeds.reading import described, open_networks
 from gateway.generation import build as build_generation
 from gateway.metrics import Metrics
 from gateway.model import Mode, new_id, now_us
 from gateway.pipeline import Judged, Pipeline
 from gateway.stores.hot.memory import MemoryState
 from gateway.upstream.client import Upstream
-from geoip.reader import NetworkReader
 from rules import loader
 from rules.verdict import Decision
 
@@ -78,10 +78,10 @@ def compare(config: Config) -> list[Compared]:
 
 
 async def _compare(config: Config) -> list[Compared]:
-    network = NetworkReader(config.databases)
+    network = open_networks(config).reader
     ruleset = loader.load(local_dir=config.rules_path)
     generation = build_generation(
-        config, ruleset, Reference.builtin(), network.content_hash, lambda site: Upstream(site.origin)
+        config, ruleset, Reference.builtin(), described(network), lambda site: Upstream(site.origin)
     )
     found = []
     for site in generation.sites:

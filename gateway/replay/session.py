@@ -15,6 +15,7 @@ import orjson
 from detectors.observation import Kind, Unavailable
 from detectors.reference import Reference
 from gateway.config import Config
+from gateway.feeds.reading import described, open_networks
 from gateway.generation import Generation, SiteRoutes
 from gateway.generation import build as build_generation
 from gateway.intake.client_ip import TrustedProxies
@@ -79,17 +80,17 @@ def plan(config: Config | None, site: str | None) -> Plan:
                 "replay": "every page",
                 "rules": orjson.Fragment(ruleset.content()),
                 "lists": reference.content_hash,
-                "networks": network.content_hash,
+                "networks": described(network),
             }
         )
         generation = hashlib.sha256(content).hexdigest()[:16]
         policy = ruleset.policy(Kind.LANDING)
         judgement = Judgement("every page", Mode.MONITOR, generation, reference, ruleset, policy, Lists())
         return Plan(EveryPage(judgement), TrustedProxies(), network, ruleset, reference, generation, content)
-    network = NetworkReader(config.databases)
+    network = open_networks(config).reader
     ruleset = loader.load(local_dir=config.rules_path)
     built = build_generation(
-        config, ruleset, reference, network.content_hash, lambda site: Upstream(site.origin)
+        config, ruleset, reference, described(network), lambda site: Upstream(site.origin)
     )  # never connected
     routes = Configured(built, _only(built, site))
     return Plan(routes, built.trusted, network, ruleset, reference, built.id, built.content)

@@ -1,0 +1,1 @@
+"""Lists of networks that others publish: fetched with care, checked, kept, and read with the shipped ones."""
