@@ -57,6 +57,10 @@ NAME_LENGTH = 200
 _PHONES_TOO = frozenset({"mixed", "consumer"})
 """Of these networks a database may know which addresses are phones'."""
 
+_PEOPLE = frozenset({"mobile", "education"})
+"""A list that calls part of these rented machines is taken for wrong: one names a quarter of a million addresses of a
+French phone carrier, and the servers that do stand there are few."""
+
 _RANK = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -121,10 +125,10 @@ class Kinds:
         said = _strongest(stated)
         if said in PINNED:  # a VPN or Tor exit is told of an address, like a range
             return said
-        if labelled:
+        known = self._table.get(asn) if asn is not None else None
+        if labelled and not (labelled == "hosting" and known in _PEOPLE):
             return labelled
-        if asn is not None and asn in self._table:
-            known = self._table[asn]
+        if known is not None:
             return said if (said == "mobile" and known in _PHONES_TOO) or not known else known
         if said:
             return said

@@ -10,7 +10,8 @@ from geoip.kinds import KINDS, Kinds
 @pytest.fixture(scope="module")
 def kinds() -> Kinds:
     return Kinds(
-        {"hosting": {"Example Cloud": [64500]}, "mixed": {"Example Tel": [64501]}, "unknown": {"Transit": [64502]}},
+        {"hosting": {"Example Cloud": [64500]}, "mixed": {"Example Tel": [64501]}, "unknown": {"Transit": [64502]}}
+        | {"mobile": {"Example Phones": [64504]}},
         [
             {"kind": "consumer", "words": ["telecom*"]},
             {"kind": "hosting", "words": ["*hosting", "data center"], "unless": ["school"]},
@@ -26,6 +27,8 @@ def kinds() -> Kinds:
         (64500, None, ("hosting:X", "relay:Y"), (), "relay"),
         (64500, None, ("hosting:X",), ("vpn:database",), "vpn"),  # an exit in a data centre
         (64501, None, ("hosting:X",), (), "hosting"),  # a range says more than the number
+        (64504, None, ("hosting:X",), (), "mobile"),  # but not where thousands share an address
+        (64504, None, ("cdn:X",), (), "cdn"),
         (64500, None, (), ("mobile:database",), "hosting"),
         (64501, None, (), ("mobile:database",), "mobile"),  # which of its addresses are phones'
         (64501, None, (), ("hosting:database",), "mixed"),  # carriers are full of people
