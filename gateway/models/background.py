@@ -26,7 +26,7 @@ TURN_US = HOUR_US // 2
 TURN = "model training"
 MOST_OUTPUT = 2_000
 """Characters of what a failed training said that are logged."""
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Trainer:

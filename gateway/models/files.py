@@ -22,6 +22,7 @@ import msgspec
 from detectors.anomaly.model import Description, Model, Models, decode
 from detectors.anomaly.trees import TRAIN_AGAIN, ModelProblem
 from detectors.observation import Kind
+from gateway.config import Config
 from gateway.stores.errors import KeyProblem
 from gateway.stores.keys import TOKEN, Key, KeyRing
 
@@ -235,3 +236,10 @@ def standings(directory: Path, sites: Sequence[str]) -> Iterator[tuple[str, Kind
         for kind in Kind:
             if (directory / site / kind.value / STANDING).exists():
                 yield site, kind
+
+
+def models_for(config: Config) -> tuple[Models, list[FileProblem]]:
+    """As the settings say."""
+    if not config.model.enabled:
+        return Models.builtin(), []
+    return load_models(config.models_path, config.keys_path, [site.name for site in config.sites])
