@@ -39,6 +39,7 @@ from gateway.lasting import lasting
 from gateway.log import log, lost, seldom
 from gateway.metrics import Metrics, Snapshot, together
 from gateway.model import Mode
+from gateway.models.background import Trainer
 from gateway.passport import Passports
 from gateway.pipeline import Pipeline
 from gateway.reload import Reloader, tell_refused, warn
@@ -154,6 +155,7 @@ class Gateway:
                 ("reloads", lambda: self.reloader.run(watch=worker is None)),
                 ("releases", self.releases.run),
                 ("watch", self.watch.run),
+                ("models", self.trainer.run),
                 ("campaigns", self.board.run),
             )
         ]
@@ -200,6 +202,7 @@ class Gateway:
             Outcomes(self.store, self._environ, self.metrics), PageParts(arrivals, collector.fetched),
         )  # fmt: skip
         self.releases = Releases(self.store, self.metrics, self._headers_of, self._upstream_of)
+        self.trainer = Trainer(lambda: self.config, self.path, self.store, self.metrics, environ=self._environ)
         self.watch = Watch(self.store, self.metrics, self.suspicion, lambda: self.config)
         self.listener = Listener(
             self.edge.handle,
@@ -230,6 +233,7 @@ class Gateway:
             store.on_spooled = lambda site: self.metrics.count("leadgate_spooled_leads", site)
         gauge("leadgate_geoip_age_days", lambda: self._built.network.age_s / DAY_S)
         gauge("leadgate_feed_age_days", lambda: self._built.network.oldest_feed_s / DAY_S)
+        self.metrics.labelled_gauge("leadgate_model_drift", self.trainer.drift)
         gauge("leadgate_log_lines_lost", lambda: lost.lines)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
@@ -285,7 +289,7 @@ class Gateway:
         if store is not None and not (isinstance(self.store, SpooledStore) and self.store.spooling):
             store = f"the store cannot commit: {store}; forms go to the site unstored"
         found = [trouble for trouble in (store, hot) if trouble is not None]
-        return (*found, *self.suspicion.advice(), *self.watch.advice(), *self._built.advice())
+        return (*found, *self.suspicion.advice(), *self.watch.advice(), *self._built.model_advice(), *self._built.advice())
 
     def _snapshot(self) -> Snapshot:
         return self.metrics.snapshot(self._advice())

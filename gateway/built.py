@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 from detectors import crawlers
 from detectors.email_domains import EmailDomains
@@ -16,6 +17,7 @@ from gateway.facts.mail_dns import domain_to_ask
 from gateway.feeds.reading import described, open_networks, stale
 from gateway.generation import Generation
 from gateway.generation import build as build_generation
+from gateway.models.files import models_for
 from gateway.upstream.client import Upstream
 from geoip.errors import GeoipError
 from geoip.network import Network
@@ -27,7 +29,8 @@ class Built:
 
     def __init__(self, config: Config, upstreams: dict[tuple[str, str | None], Upstream], reference: Reference) -> None:
         self.config = config
-        self.reference = reference
+        models, self._model_troubles = models_for(config)
+        self.reference = reference = replace(reference, anomaly=models)
         self.network, self._feed_troubles = open_networks(config)
         self.upstreams: dict[tuple[str, str | None], Upstream] = {}
         known = upstreams
@@ -43,6 +46,10 @@ class Built:
         self.generation: Generation = build_generation(
             config, loader.load(local_dir=config.rules_path), reference, described(self.network), upstream
         )
+
+    def model_advice(self) -> list[str]:
+        """Model files that are not used."""
+        return [f"a model is not used: {trouble}" for trouble in self._model_troubles]
 
     async def warm_up(self) -> None:
         await warm_up(self.generation, self.network_fact, self.wants_reverse)

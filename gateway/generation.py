@@ -133,6 +133,7 @@ def build(
             "config": orjson.Fragment(config.canonical()),
             "rules": orjson.Fragment(ruleset.content()),
             "lists": reference.content_hash,
+            "models": reference.anomaly.versions(),
             "networks": networks,
         },
     )

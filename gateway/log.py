@@ -36,6 +36,8 @@ EVENTS = {
     "lead released": "A held lead was sent to its destination, and how that ended.",
     "lead refused": "The origin did not take a released lead; it stays held.",
     "detector failed": "A detector raised an error; it counts as a fact that could not be had. Logged at most once a minute for each detector.",
+    "models trained": "A round of training is over; `leadgate model status` tells what came of it.",
+    "model training failed": "A round of training in the background came to nothing; why, and what to do. The models in force stay.",
     "record failed": "A record could not be made and was dropped, counted. Please report it. Logged at most once a minute.",
     "draining": "A stop was asked for; requests under way are finished first.",
     "stopped": "The process ends; requests that had to be cut off.",

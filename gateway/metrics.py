@@ -7,7 +7,7 @@ leave snapshots of theirs for each other, and whoever is asked shows the sum: `S
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import add
 from time import perf_counter
 from typing import Literal, NamedTuple
@@ -98,6 +98,15 @@ METRICS = {
     "leadgate_feed_age_days": Spec(
         "gauge", "Age of the oldest feed of networks, in days; 0 where there is none.", across="max"
     ),
+    "leadgate_model_drift": Spec(
+        "gauge",
+        "How far a feature of recent accepted traffic has moved from what the model learned (population stability index; 0.25 is a lot).",
+        ("site", "kind", "feature"),
+        across="max",
+    ),
+    "leadgate_model_rounds": Spec(
+        "counter", "Rounds of training in the background, by result: done, failed.", ("result",)
+    ),
     "leadgate_log_lines_lost": Spec(
         "gauge", "Log lines that could not be written since start: the disk is full, or their reader went away."
     ),
@@ -117,7 +126,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     counts  (name, *labels) joined by "\x1f" → value
     sums    stage → (seconds, how often)
-    gauges  name → value at that moment
+    gauges  name, or (name, *labels) joined by "\x1f" → value at that moment
     advice  what the worker would tell at /readyz
     """
 
@@ -135,6 +144,7 @@ class Metrics:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._timed: defaultdict[str, int] = defaultdict(int)
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._labelled: dict[str, Callable[[], Mapping[tuple[str, ...], float]]] = {}
         self.others: Callable[[], Iterable[Snapshot]] = tuple
         """What the other workers counted, read when somebody asks."""
 
@@ -151,6 +161,10 @@ class Metrics:
     def gauge(self, name: str, read: Callable[[], float]) -> None:
         self._gauges[name] = read
 
+    def labelled_gauge(self, name: str, read: Callable[[], Mapping[tuple[str, ...], float]]) -> None:
+        """read: values by their labels, in the order they are declared."""
+        self._labelled[name] = read
+
     def total(self, name: str) -> int:
         """Sum of a counter over all its labels, in this process."""
         return sum(value for key, value in self.counts.items() if key[0] == name)
@@ -159,9 +173,16 @@ class Metrics:
         return Snapshot(
             {_SEPARATOR.join(key): value for key, value in self.counts.items()},
             {stage: (total, self._timed[stage]) for stage, total in self._sums.items()},
-            {name: read() for name, read in self._gauges.items()},
+            {name: read() for name, read in self._gauges.items()} | self._by_labels(),
             tuple(advice),
         )
+
+    def _by_labels(self) -> dict[str, float]:
+        return {
+            _SEPARATOR.join((name, *labels)): now
+            for name, read in self._labelled.items()
+            for labels, now in read().items()
+        }
 
     def exposition(self) -> bytes:
         """The text format Prometheus reads."""
@@ -183,7 +204,7 @@ def together(snapshots: Iterable[Snapshot]) -> Snapshot:
             total, timed = sums.get(stage, (0.0, 0))
             sums[stage] = (total + seconds, timed + times)
         for name, now in one.gauges.items():
-            spec = METRICS.get(name)
+            spec = METRICS.get(name.partition(_SEPARATOR)[0])
             if spec is not None:
                 gauges[name] = _ACROSS[spec.across](gauges[name], now) if name in gauges else now
         advice |= dict.fromkeys(one.advice)
@@ -215,5 +236,11 @@ class _Families(Collector):
                 for stage, (seconds, times) in shown.sums.items():
                     summary.add_metric((stage,), count_value=times, sum_value=seconds)
                 yield summary
+            elif spec.labels:
+                gauge = GaugeMetricFamily(name, spec.help, labels=spec.labels)
+                for key, now in shown.gauges.items():
+                    if key.startswith(name + _SEPARATOR):
+                        gauge.add_metric(key.split(_SEPARATOR)[1:], now)
+                yield gauge
             elif name in shown.gauges:
                 yield GaugeMetricFamily(name, spec.help, value=shown.gauges[name])

@@ -215,6 +215,8 @@ def _named(path: Path, config: Config) -> Iterator[Path]:
     yield path
     yield from (database for database in config.databases if database is not None)
     yield from config.feed_files
+    if config.model.enabled:  # written last of a model's files, so that each new model is one reload
+        yield from islice(config.models_path.glob("*/*/standing.json"), MAX_FILES)
     yield from (config.resolve(site.origin_ca) for site in config.sites if site.origin_ca is not None)
     if config.rules_path is not None:
         walk = os.walk(config.rules_path)  # passes over what cannot be read or goes away meanwhile
