@@ -18,8 +18,6 @@ from geoip.network import Network
 if TYPE_CHECKING:
     from detectors.reference import CampaignSettings, Reference
 
-LANDINGS_ONLY = True
-
 LEAST_WINDOWS = 14
 """Earlier windows below which nothing is said: two days."""
 
@@ -102,11 +100,8 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             "campaign.flood",
             evidence=(
                 cell.name,
-                str(cell.clicks),
-                _span(cell.minutes),
-                str(cell.usual),
-                f"{cell.engaged / 10:.0f} %",
-                f"{cell.engaged_usual / 10:.0f} %",
+                f"{cell.clicks} clicks in {_span(cell.minutes)}, usual is {cell.usual}",
+                f"{cell.engaged / 10:.0f} % of the visitors go on, usual is {cell.engaged_usual / 10:.0f} %",
             ),
             strength=round(strength, 3),
         )
@@ -124,7 +119,11 @@ def _night(campaign: Campaign) -> Iterator[Signal]:
             continue  # they go on as people do: a late show, a sale that begins at midnight
         yield Signal(
             "campaign.night_burst",
-            evidence=(cell.name, str(cell.clicks), _span(cell.minutes), str(cell.usual), str(campaign.local_hour)),
+            evidence=(
+                cell.name,
+                f"{cell.clicks} clicks in {_span(cell.minutes)}, usual is {cell.usual}",
+                str(campaign.local_hour),
+            ),
         )
         return
 

@@ -4,6 +4,9 @@ Reloads, the back button and a tab restored next morning bring the same id again
 landing addresses on in messages, so a few visits from other networks and other browsers speak softly; many, or days later, speak loudly: whatever they
 are, they are not separate paid clicks.
 
+Many different click ids from one address within a day are many paid clicks of few people: each further browser behind the address adds what one person
+may do, and where thousands share an address nothing is said.
+
 Who was first may be unknown (the shared state was away): then nobody is said to come from elsewhere, for it may be the first visitor who comes back.
 """
 
@@ -15,8 +18,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from detectors.observation import Click, Observation
+from detectors.observation import Click, Observation, Velocity
 from detectors.signal import Signal
+from detectors.velocity import DISTINCT_CAP
+from geoip.network import Network
 
 if TYPE_CHECKING:
     from detectors.reference import Reference
@@ -29,6 +34,13 @@ FLOOD_FROM = 20
 
 FLOOD_FULL = 500
 """Landings at which the flood's strength is full."""
+
+MANY_HOUR, MANY_DAY = (4, 3), (6, 4)
+"""Different click ids from one address that one browser may bring, and each further one, within an hour and a day. Who compares offers clicks an ad three
+or four times; who uses the ad as a bookmark a little more often."""
+
+MANY_FULL = 4.0
+"""Strength is full at this many times what is allowed."""
 
 MAX_LENGTH = 1_024
 """Characters; the longest ids seen in the wild (Meta) have about 250."""
@@ -54,6 +66,8 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     click = obs.click
     if not isinstance(click, Click):
         return
+    if isinstance(obs.velocity, Velocity) and "paid" in obs.velocity.counts:
+        yield from _many(obs, obs.velocity, ref)
     yield from _shape(obs, click)
     if click.values > 1:
         yield Signal("click.several_values", evidence=(click.parameter, str(click.values)))
@@ -65,6 +79,29 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if click.seen >= FLOOD_FROM:
         strength = 0.3 + 0.7 * math.log(click.seen / FLOOD_FROM) / math.log(FLOOD_FULL / FLOOD_FROM)
         yield Signal("click.flood", evidence=(str(click.seen), since), strength=round(min(1.0, strength), 3))
+
+
+def _many(obs: Observation, velocity: Velocity, ref: Reference) -> Iterator[Signal]:
+    paid, address = velocity.counts["paid"], velocity.counts.get("address")
+    if address is None or paid[-1].distinct <= MANY_DAY[0]:
+        return  # nearly everybody
+    factor = ref.limits.factor(obs.network.kind if isinstance(obs.network, Network) else "")
+    worst: tuple[float, int, str, int] | None = None
+    for place, (first, each), words in ((2, MANY_HOUR, "an hour"), (3, MANY_DAY, "a day")):
+        browsers = address[place].distinct
+        clicks, allowed = paid[place].distinct, (first + each * max(0, browsers - 1)) * factor
+        if 0 < browsers < DISTINCT_CAP and 0 < allowed < clicks:
+            strength = math.log(clicks / allowed) / math.log(MANY_FULL)
+            if worst is None or strength > worst[0]:
+                worst = (strength, clicks, words, browsers)
+    if worst is not None:
+        strength, clicks, words, browsers = worst
+        shown = f"{clicks} or more" if clicks >= DISTINCT_CAP else str(clicks)
+        yield Signal(
+            "click.many_from_one",
+            evidence=(shown, words, str(browsers)),
+            strength=round(min(1.0, max(0.15, strength)), 3),
+        )
 
 
 def _again(click: Click, since: str, partial: bool) -> Iterator[Signal]:

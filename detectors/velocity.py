@@ -35,6 +35,9 @@ FULL_AT = 8.0
 LEAST = 0.15
 """Strength of one event more than allowed."""
 
+LEAST_REST = 2_000
+"""Page views of a site within a day, those of the window aside, below which nobody can say which share of them is usual for a browser."""
+
 _PEOPLE = ("address", "prefix", "session")  # counters that a shared network inflates
 _WORDS = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86400: "a day"}
 
@@ -62,6 +65,7 @@ class Counter:
     only    kinds of network in which alone it is judged, or None
     shared  do people who share a network add up in it
     crowd   events allowed where the browsers are too many to count; None: not judged then
+    times   by how much its share of the site's page views may exceed what it is else within a day; 0: the site's traffic does not matter
     """
 
     dimension: str
@@ -71,6 +75,7 @@ class Counter:
     only: frozenset[str] | None
     shared: bool
     crowd: int | None
+    times: int = 0
 
     def allowed(self, distinct: int, network: str, factor: int) -> int | None:
         """Events allowed in the window from a kind of network, or None where the counter says nothing."""
@@ -124,6 +129,7 @@ class VelocityLimits:
                     only=None if only is None else frozenset(only),
                     shared=dimension in _PEOPLE,
                     crowd=table["crowd"][kind].get(window),
+                    times=table.get("relative", {}).get(name, 0),
                 )
         return cls(
             counters=counters,
@@ -154,11 +160,15 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             if counter is not None and counted.count > counter.limit.base:  # nobody is allowed less
                 busy.append((counter, counted))
     if busy:
-        yield from _judge(busy, kind.value, limits, obs.network)
+        yield from _judge(busy, kind.value, limits, obs.network, obs.velocity)
 
 
 def _judge(
-    busy: list[tuple[Counter, Count]], kind: str, limits: VelocityLimits, network: Network | Unavailable
+    busy: list[tuple[Counter, Count]],
+    kind: str,
+    limits: VelocityLimits,
+    network: Network | Unavailable,
+    velocity: Velocity,
 ) -> Iterator[Signal]:
     """The strongest window of each dimension."""
     place = network.kind if isinstance(network, Network) else ""
@@ -166,6 +176,9 @@ def _judge(
     worst: dict[str, tuple[float, Counter, Count]] = {}
     for counter, counted in busy:
         allowed = counter.allowed(counted.distinct, place, factor)
+        if allowed is not None and counter.times:
+            usual = _usual(counter, velocity)
+            allowed = None if usual is None else max(allowed, usual)
         if allowed is None or counted.count <= allowed:
             continue
         strength = max(LEAST, min(counter.limit.most, math.log(counted.count / allowed) / math.log(FULL_AT)))
@@ -178,6 +191,19 @@ def _judge(
             evidence=(str(counted.count), _WORDS.get(counter.window, f"{counter.window} seconds"), distinct),
             strength=round(strength, 3),
         )
+
+
+def _usual(counter: Counter, velocity: Velocity) -> int | None:
+    """Events that would be usual for the traffic the site has now: the commonest phone grows with it. None where the site's day tells too little."""
+    site, own = velocity.counts.get("site"), velocity.counts[counter.dimension]
+    if site is None:
+        return None
+    place = WINDOWS.index(counter.window)
+    rest = site[-1].count - site[place].count
+    if rest < LEAST_REST:
+        return None
+    share = max(0, own[-1].count - own[place].count) / rest
+    return math.ceil(counter.times * (share * site[place].count + math.sqrt(share * site[place].count)))
 
 
 def _least(row: Sequence[Counter | None]) -> int:

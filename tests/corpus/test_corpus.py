@@ -34,7 +34,7 @@ from detectors.observation import (
     Unavailable,
     Velocity,
 )
-from detectors.reference import FormSettings, Reference, SiteSettings
+from detectors.reference import CampaignSettings, FormSettings, Reference, SiteSettings
 from detectors.signal import Signal
 from geoip.kinds import Kinds
 from geoip.network import Network
@@ -70,6 +70,7 @@ INPUT = {
     "similar",
     "journey",
     "campaign",
+    "page_campaign",
     "company",
     "pointer",
     "settings",
@@ -135,7 +136,7 @@ def observation(case: dict[str, Any]) -> Observation:
         kind=kind,
         site="acme",
         at=1_790_000_000_000_000,
-        page=Page("www.acme.example", "/lead" if submission else "/offer"),
+        page=Page("www.acme.example", "/lead" if submission else "/offer", case.get("page_campaign", {})),
         client=Client(case.get("address", ORDINARY_ADDRESS), 50_000),
         request=_request(case, kind),
         network=_network(case),
@@ -227,10 +228,18 @@ def _lead(case: dict[str, Any]) -> Lead | Unavailable:
 def judge(
     obs: Observation, settings: dict[str, Any], site: dict[str, Any] | None = None
 ) -> tuple[list[Signal], Verdict]:
-    form, of_site = FormSettings(**_tuples(settings)), SiteSettings(**_tuples(site or {}))
+    form, of_site = FormSettings(**_tuples(settings)), _site(site or {})
     signals, failures = run(obs, _reference().with_site(of_site).with_form(form))
     assert not failures
     return signals, _rules().judge(signals, obs, _rules().policy(obs.kind))
+
+
+def _site(given: dict[str, Any]) -> SiteSettings:
+    campaigns = [
+        CampaignSettings(each["name"], tuple(each["match"].items()), tuple(each["countries"]))
+        for each in given.get("campaigns", ())
+    ]
+    return SiteSettings(**_tuples(given | {"campaigns": campaigns}))
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
