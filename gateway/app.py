@@ -155,7 +155,7 @@ class Gateway:
                 ("reloads", lambda: self.reloader.run(watch=worker is None)),
                 ("releases", self.releases.run),
                 ("watch", self.watch.run),
-                ("models", self.trainer.run),
+                ("models", Trainer(lambda: self.config, self.path, self.store, self.metrics, self._environ).run),
                 ("campaigns", self.board.run),
             )
         ]
@@ -202,7 +202,6 @@ class Gateway:
             Outcomes(self.store, self._environ, self.metrics), PageParts(arrivals, collector.fetched),
         )  # fmt: skip
         self.releases = Releases(self.store, self.metrics, self._headers_of, self._upstream_of)
-        self.trainer = Trainer(lambda: self.config, self.path, self.store, self.metrics, environ=self._environ)
         self.watch = Watch(self.store, self.metrics, self.suspicion, lambda: self.config)
         self.listener = Listener(
             self.edge.handle,
@@ -233,7 +232,6 @@ class Gateway:
             store.on_spooled = lambda site: self.metrics.count("leadgate_spooled_leads", site)
         gauge("leadgate_geoip_age_days", lambda: self._built.network.age_s / DAY_S)
         gauge("leadgate_feed_age_days", lambda: self._built.network.oldest_feed_s / DAY_S)
-        self.metrics.labelled_gauge("leadgate_model_drift", self.trainer.drift)
         gauge("leadgate_log_lines_lost", lambda: lost.lines)
         gauge("leadgate_held_leads", lambda: self.watch.held)
         gauge("leadgate_held_oldest_seconds", lambda: self.watch.oldest_s)
@@ -288,8 +286,7 @@ class Gateway:
         store, hot = self.store.trouble, self.hot.trouble
         if store is not None and not (isinstance(self.store, SpooledStore) and self.store.spooling):
             store = f"the store cannot commit: {store}; forms go to the site unstored"
-        found = [trouble for trouble in (store, hot) if trouble is not None]
-        return (*found, *self.suspicion.advice(), *self.watch.advice(), *self._built.model_advice(), *self._built.advice())
+        return (*filter(None, (store, hot)), *self.suspicion.advice(), *self.watch.advice(), *self._built.advice())
 
     def _snapshot(self) -> Snapshot:
         return self.metrics.snapshot(self._advice())

@@ -47,10 +47,6 @@ class Built:
             config, loader.load(local_dir=config.rules_path), reference, described(self.network), upstream
         )
 
-    def model_advice(self) -> list[str]:
-        """Model files that are not used."""
-        return [f"a model is not used: {trouble}" for trouble in self._model_troubles]
-
     async def warm_up(self) -> None:
         await warm_up(self.generation, self.network_fact, self.wants_reverse)
 
@@ -61,8 +57,9 @@ class Built:
             return Unavailable(f"network: {error}")
 
     def advice(self) -> list[str]:
-        """Feeds of networks that are missing, damaged or old."""
-        return [*self._feed_troubles, *stale(self.config, self.network.feeds)]
+        """Feeds of networks that are missing, damaged or old; model files that are not used."""
+        models = [f"a model is not used: {trouble}" for trouble in self._model_troubles]
+        return [*self._feed_troubles, *stale(self.config, self.network.feeds), *models]
 
     def mail_domain(self, arrival: Arrival) -> str | None:
         return domain_to_ask(arrival, EmailDomains.builtin()) if self.config.dns.enabled else None
