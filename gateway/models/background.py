@@ -38,8 +38,8 @@ class Trainer:
         path: Path,
         store: Store,
         metrics: Metrics,
-        *,
         environ: Mapping[str, str] = os.environ,
+        *,
         first_look_s: float = FIRST_LOOK_S,
         command: Sequence[str] = (sys.executable, "-m", "gateway.cli"),
     ) -> None:
@@ -51,6 +51,7 @@ class Trainer:
         self._first_look_s = first_look_s
         self._command = tuple(command)
         self._notes: tuple[Note, ...] = ()
+        metrics.labelled_gauge("leadgate_model_drift", self.drift)
 
     async def run(self) -> None:
         """Looks now and then, until it is cancelled."""
