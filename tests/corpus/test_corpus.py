@@ -253,7 +253,8 @@ def test_corpus(name: str) -> None:
     assert not expected.keys() - EXPECTED, f"not known in expected.yaml: {expected.keys() - EXPECTED}"
     signals, verdict = judge(observation(case), case.get("settings", {}), case.get("site_settings", {}))
     shown = [(signal.id, signal.evidence) for signal in signals]
-    by_id = {signal.id: list(signal.evidence) for signal in signals}
+    by_id = {reason.signal: list(reason.evidence) for reason in verdict.reasons}  # composites add some
+    by_id |= {signal.id: list(signal.evidence) for signal in signals}
     for wanted, evidence in expected.get("signals", {}).items():
         assert wanted in by_id, shown
         assert evidence == "*" or by_id[wanted] == evidence, shown
