@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ FLOORS = (
     {"gateway.visits"},
     {"gateway.generation"},
     {"gateway.pipeline"},
+    {"gateway.models"},
     {"gateway.evidence"},
     {"gateway.facts", "gateway.delivery", "gateway.reports"},
     {"gateway.reload", "gateway.passport", "gateway.bounds", "gateway.backends", "gateway.workers", "gateway.lasting", "gateway.labels", "gateway.feeds",
@@ -60,11 +62,18 @@ HELPERS = {
     "client_hints": "tests/detectors/test_headers.py",
     "crawler_operators": "tests/detectors/test_crawlers.py",
     "data_files": "tests/detectors/test_run.py",
+    "explain": "tests/detectors/test_anomaly.py",
+    "feature_sets": "tests/detectors/test_anomaly_features.py",
+    "features": "tests/detectors/test_anomaly_features.py",
     "header_orders": "tests/browser/test_header_orders.py",
+    "model": "tests/detectors/test_anomaly.py",
     "network": "tests/detectors/test_network_kinds.py",
     "observation": "tests/evidence/test_record.py",
+    "reading": "tests/detectors/test_anomaly_features.py",
     "reference": "tests/detectors/test_run.py",
+    "score": "tests/detectors/test_anomaly.py",
     "signal": "tests/detectors/test_run.py",
+    "trees": "tests/detectors/test_anomaly.py",
 }
 """Modules of detectors/ whose test has another name: parts of one detector, and the shared vocabulary."""
 
@@ -164,10 +173,22 @@ def test_only_loaders_read_files() -> None:
     assert found == READS_AT_LOAD
 
 
+TRAINING = {"gateway/models/forest.py", "gateway/models/training.py"}
+"""What alone may import what models are grown and written with."""
+
+
 def test_the_serving_process_does_not_learn() -> None:
     """scikit-learn costs 165 MB and seconds at start: training is another process."""
-    for path in sources(*PACKAGES):
-        assert not [name for name, _ in imports(path) if name.split(".")[0] == "sklearn"], path
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(*PACKAGES)
+        if any(name.split(".")[0] in ("sklearn", "onnx") for name, _ in imports(path))
+    }
+    assert found == TRAINING
+    seen = "import sys, gateway.serving, gateway.cli.main; print(sorted({n.split('.')[0] for n in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "'gateway'" in loaded
+    assert not [name for name in ("sklearn", "onnx", "onnxruntime", "scipy") if f"'{name}'" in loaded]
 
 
 def test_every_module_of_detectors_has_its_test() -> None:
