@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,18 @@ class Database:
         except _NO_DATABASE as error:
             raise GeoipError(f"{self.path}: damaged ({error}); download it again") from error
         return facts_of(found)
+
+    def find_with_network(self, address: str) -> tuple[Facts, str]:
+        """The same, with the network it is said of ("192.0.2.0/24"), "" where it knows nothing."""
+        if self.ip_version == 4 and ":" in address:
+            return Facts(), ""
+        try:
+            found, length = self._reader.get_with_prefix_len(address)
+        except _NO_DATABASE as error:
+            raise GeoipError(f"{self.path}: damaged ({error}); download it again") from error
+        if found is None:
+            return Facts(), ""
+        return facts_of(found), str(ip_network(f"{address}/{length}", strict=False))
 
     def close(self) -> None:
         self._reader.close()
