@@ -21,6 +21,10 @@ LEAST_HITS = 20.0
 """Effective labelled records that have a signal, below which its weight stays."""
 MOST_CHANGE = 0.7
 """Log-odds a weight may move in one run: a step from one band to the next."""
+FURTHEST = 5.0
+"""How far the fit may look: what one run may change is cut from where it would end, not fitted within, so that other weights do not make up for it."""
+LEAST_SURE = 2.0
+"""Standard errors from the present weight, below which it stays."""
 LEAST_CHANGE = 0.1
 """Smaller differences are noise, and stay as they are."""
 SPREADS = (0.2, 0.35, 0.7)
@@ -104,11 +108,12 @@ def fit(
     as_scored = data.calibration(_sigmoid(np.array([row.score for row in rows])))
     told = (data.calibration(before), data.calibration(after))
     gain = data.gain(before, after, folds)
-    delta, _ = data.solve(np.ones(len(rows), dtype=bool), spread)
+    delta, intercept = data.solve(np.ones(len(rows), dtype=bool), spread)
+    errors = data.errors(delta, intercept, spread)
     new = {
         name: round(weights[name] + change, 2)
-        for name, change in zip(data.names, delta.tolist(), strict=True)
-        if abs(change) >= LEAST_CHANGE
+        for name, change, error in zip(data.names, delta.tolist(), errors.tolist(), strict=True)
+        if abs(change) >= max(LEAST_CHANGE, LEAST_SURE * error)
     }
     reason = ""
     if not new:
@@ -168,12 +173,12 @@ class _Data:
         base = np.array([weights[name] for name in names])
         self.centre = np.array([shipped.get(name, weights[name]) - weights[name] for name in names])
         # A sign is kept: what speaks against a visitor may end at 0 and never speak for him.
-        low = np.where(base > 0, np.maximum(-MOST_CHANGE, -base), -MOST_CHANGE)
-        high = np.where(base < 0, np.minimum(MOST_CHANGE, -base), MOST_CHANGE)
+        low, high = np.where(base > 0, -base, -FURTHEST), np.where(base < 0, -base, FURTHEST)
         self.bounds = [*zip(low.tolist(), high.tolist(), strict=True), (-20.0, 20.0)]
 
     def solve(self, use: NDArray[np.bool_], spread: float | None) -> tuple[Floats, float]:
-        """(changes of the weights, intercept) that fit the rows of `use`; without a spread the weights stay and only the intercept is found."""
+        """(changes of the weights, intercept) that fit the rows of `use`, cut to what one run may change; without a spread the weights stay and only
+        the intercept is found."""
         x, y, w, offset = self.x[use], self.y[use], self.w[use], self.offset[use]
         count = len(self.names)
 
@@ -193,7 +198,18 @@ class _Data:
         found = minimize(
             target, np.zeros(count + 1), jac=True, method="L-BFGS-B", bounds=self.bounds, options={"maxiter": 500}
         )
-        return np.asarray(found.x[:count]), float(found.x[count])
+        delta = np.clip(found.x[:count], -MOST_CHANGE, MOST_CHANGE)
+        if spread is None or np.array_equal(delta, found.x[:count]):
+            return delta, float(found.x[count])
+        return delta, _intercept(offset + x @ delta, y, w)
+
+    def errors(self, delta: Floats, intercept: float, spread: float) -> Floats:
+        """Standard error of each change, from the curvature of what was minimised."""
+        p = _sigmoid(self.offset + intercept + self.x @ delta)
+        whole = np.column_stack([self.x, np.ones(len(self.y))])
+        curve = (whole * (self.w * p * (1 - p))[:, None]).T @ whole
+        curve[np.diag_indices(len(self.names))] += 1 / spread**2
+        return np.sqrt(np.diag(np.linalg.inv(curve + 1e-9 * np.eye(len(curve))))[:-1])
 
     def left_out(self, folds: Floats, spread: float | None) -> Floats:
         """For each row the probability of bad, fitted on the other folds."""
@@ -237,6 +253,15 @@ class _Data:
             bins.append(Bin(low, high, round(count, 1), round(mean, 4), round(actual, 4)))
         brier = float(self.w @ (predicted - self.y) ** 2 / total)
         return Calibration(round(brier, 5), round(ece, 5), round(self.loss(predicted), 5), tuple(bins))
+
+
+def _intercept(score: Floats, y: Floats, w: Floats) -> float:
+    """The constant that makes the predicted number of bad the actual one; found by halving, since it only grows."""
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if w @ (_sigmoid(score + middle) - y) < 0 else (low, middle)
+    return (low + high) / 2
 
 
 def _sigmoid(score: Floats) -> Floats:
