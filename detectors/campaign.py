@@ -33,8 +33,9 @@ LEAST_SHARE = 0.25
 LEAST_USUAL = 150
 """Engaged visitors, in thousandths, below which their share says nothing: the site is cached elsewhere, or nobody ever goes on."""
 
-FALLEN = 0.75
-"""The engaged share is at most so much of what is usual."""
+FALLEN, FALLEN_DEEP = 0.75, 0.4
+"""The engaged share is at most so much of what is usual. Fewer second pages and forms are less of a sign than pages of which nothing is fetched: who
+is curious after a television spot looks and leaves."""
 
 CERTAIN = 4.0
 """By so many standard errors."""
@@ -65,6 +66,9 @@ ELSEWHERE = frozenset(
 """Kinds of network whose place says little of where its user is: relays and tunnels, phones abroad, companies with one exit for many countries."""
 
 
+_WENT_ON = {False: "go on", True: "go on to a second page or a form"}
+
+
 def flood(cell: Cell) -> float | None:
     """Share of the cell's clicks that is in excess and unengaged, 0..1; None where it is not flooded or nobody can tell."""
     excess = cell.clicks - cell.usual
@@ -76,7 +80,7 @@ def flood(cell: Cell) -> float | None:
         return None
     usual, now = cell.engaged_usual / 1000, cell.engaged / 1000
     error = math.sqrt(max(usual * (1 - usual), 0.01) / cell.followed)
-    if now > FALLEN * usual or usual - now < CERTAIN * error:
+    if now > (FALLEN_DEEP if cell.deep else FALLEN) * usual or usual - now < CERTAIN * error:
         return None
     return min(excess / cell.clicks, 1 - now / usual)
 
@@ -101,7 +105,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             evidence=(
                 cell.name,
                 f"{cell.clicks} clicks in {_span(cell.minutes)}, usual is {cell.usual}",
-                f"{cell.engaged / 10:.0f} % of the visitors go on, usual is {cell.engaged_usual / 10:.0f} %",
+                f"{cell.engaged / 10:.0f} % of the visitors {_WENT_ON[cell.deep]}, usual is {cell.engaged_usual / 10:.0f} %",
             ),
             strength=round(strength, 3),
         )

@@ -294,7 +294,8 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
 
     name           what the part is and its value, for people: "campaign roofs", "publisher example.com", "creative 7113"
     clicks, usual, spread      clicks in the last window; median and scaled median absolute deviation of earlier ones
-    engaged, engaged_usual     share of visitors who went on (fetched assets, a second page, a form), in thousandths, now and usually; -1 unknown
+    engaged, engaged_usual     share of visitors who went on within two minutes, in thousandths, now and usually; -1 unknown
+    deep           False: on to anything (parts of the page, a second page, a form); True: on to a second page or a form, where that share fell more
     windows        earlier windows that the baseline stands on; 0: there is none yet
     minutes        length of the window
     followed       visitors of the window on whom `engaged` stands
@@ -309,6 +310,7 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     windows: int = 0
     minutes: int = 0
     followed: int = 0
+    deep: bool = False
 
 
 class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc=False):

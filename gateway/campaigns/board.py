@@ -21,7 +21,7 @@ import msgspec
 from detectors.campaign import flood
 from detectors.observation import Campaign, Cell, Kind, Observation, Session, Unavailable
 from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
-from gateway.campaigns.history import ASKED, BUCKET_S, CELLS, CLICKS, ENGAGED, FETCHED, FOLLOWED, SPAN, History
+from gateway.campaigns.history import ASKED, BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FETCHED, FOLLOWED, SPAN, History
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import now_us
@@ -141,7 +141,8 @@ class Board:
         """A landing was judged.
 
         assets  parts of pages that the session was noted to fetch, -1 unknown
-        looks   keys of the seals that tell whether the session went on; () where there is no session
+        looks   keys of the seals that tell whether the session went on: to parts of the page, then to a second page and a form; () where there is
+                no session
         page    key of the seal that says that the session saw a second page
         """
         if obs.kind is not Kind.LANDING:
@@ -231,16 +232,16 @@ class Board:
             places = range(place, place + len(visitor.looks))
             place = places.stop
             found = [answers.results[at] for at in places]
-            engaged = any(isinstance(each, Sealed) for each in found)
-            if not engaged and any(
-                isinstance(each, Unavailable) or at in answers.partial for at, each in zip(places, found, strict=True)
-            ):
+            if any(isinstance(each, Unavailable) for each in found) or any(at in answers.partial for at in places):
                 continue  # nobody can tell
+            went = [isinstance(each, Sealed) for each in found]
             adds = self._adds.setdefault(visitor.bucket, Counter())
             for key in visitor.keys:
                 adds[f"{key}{FOLLOWED}".encode()] += 1
-                if engaged:
+                if any(went):
                     adds[f"{key}{ENGAGED}".encode()] += 1
+                if any(went[1:]):
+                    adds[f"{key}{DEEP}".encode()] += 1
 
     async def _flush(self, now: int) -> None:
         seals, self._seals = list(self._seals), {}

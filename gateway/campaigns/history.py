@@ -33,9 +33,9 @@ LEAST_FOLLOWED = 20
 PERIOD = 36
 """Buckets over which the usual share is taken before the median of all such periods is: one bad night does not move it."""
 
-CLICKS, FOLLOWED, ENGAGED, ASKED, FETCHED = "cfeag"
-"""What is counted of a cell: clicks; visitors whose first two minutes were looked at, and those of them who went on; of a site also sessions at their
-second page, and those of them who had fetched parts of a page."""
+CLICKS, FOLLOWED, ENGAGED, DEEP, ASKED, FETCHED = "cfedag"
+"""What is counted of a cell: clicks; visitors whose first two minutes were looked at, those of them who went on to anything, and those who went on to a
+second page or a form; of a site also sessions at their second page, and those of them who had fetched parts of a page."""
 
 SPREAD = 1.4826
 """Makes the median absolute deviation of a normal distribution its standard deviation."""
@@ -48,7 +48,7 @@ class Series:
 
     def __init__(self, first: int) -> None:
         self.first = first  # bucket since when the cell is followed
-        self.rings = {letter: array("I", bytes(4 * SPAN)) for letter in (CLICKS, FOLLOWED, ENGAGED)}
+        self.rings = {letter: array("I", bytes(4 * SPAN)) for letter in (CLICKS, FOLLOWED, ENGAGED, DEEP)}
 
     def total(self, letter: str, end: int, length: int) -> int:
         """Sum of the `length` buckets that end with bucket `end`."""
@@ -68,7 +68,7 @@ class History:
             str, dict[int, tuple[int, int]]
         ] = {}  # site's cell → bucket → sessions asked, of them fetched
         self._usual: dict[tuple[str, int], tuple[int, int, int]] = {}
-        self._engaged: dict[str, int] = {}
+        self._engaged: dict[tuple[str, str], int] = {}
         self._at = 0
 
     def turn(self, bucket: int) -> None:
@@ -140,28 +140,36 @@ class History:
         assert most is not None
         _, length, clicks, (middle, spread, windows) = most
         followed = series.total(FOLLOWED, self.now, length)
-        engaged = series.total(ENGAGED, self.now, length)
+        shares = []
+        for letter in (ENGAGED, DEEP):
+            now = series.total(letter, self.now, length) * 1000 // followed if followed >= LEAST_FOLLOWED else -1
+            shares.append((now, self._engaged_usual(key, series, letter)))
+        (now, before), deeper = shares
+        deep = min(now, before, *deeper) > 0 and deeper[0] * before < now * deeper[1]
+        if deep or (deeper[0] == 0 < deeper[1] and now > 0):  # fell more
+            (now, before), deep = deeper, True
         return Cell(
             in_words(key),
             clicks,
             middle,
             spread,
-            engaged * 1000 // followed if followed >= LEAST_FOLLOWED else -1,
-            self._engaged_usual(key, series),
+            now,
+            before,
             windows,
             length * BUCKET_S // 60,
             followed,
+            deep,
         )
 
-    def _engaged_usual(self, key: str, series: Series) -> int:
-        known = self._engaged.get(key)
+    def _engaged_usual(self, key: str, series: Series, letter: str) -> int:
+        known = self._engaged.get((key, letter))
         if known is None:
             shares = [
-                series.total(ENGAGED, end, PERIOD) * 1000 // followed
+                series.total(letter, end, PERIOD) * 1000 // followed
                 for end in range(self.now - PERIOD, max(series.first, self.now - DAYS * DAY), -PERIOD)
                 if (followed := series.total(FOLLOWED, end, PERIOD)) >= LEAST_FOLLOWED
             ]
-            known = self._engaged[key] = int(median(shares)) if len(shares) >= 2 else -1
+            known = self._engaged[key, letter] = int(median(shares)) if len(shares) >= 2 else -1
         return known
 
 

@@ -158,6 +158,9 @@ CASES = [
         {"session": Session("derived", "ab", 0, 0, 1)},
         True,
     ),
+    ("flood-visitor", "landing", ("campaign.flood", "click.many_from_one"), {}, True),
+    ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": COOKIE}, True),
+    ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": Session("derived", "ab", 60, 2)}, False),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
     (
