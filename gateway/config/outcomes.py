@@ -1,4 +1,4 @@
-"""Settings of those who say what became of leads: a CRM that calls `outcomes/{source}` on the public listener."""
+"""Settings of what is learned from leads: a CRM that says what became of them, and a part of holds that is forwarded to measure them."""
 
 from __future__ import annotations
 
@@ -69,3 +69,15 @@ class OutcomeSource(Section):
         if mapped is not None:
             return mapped
         return word if word in list(Label) else None
+
+
+class HoldOut(Section):
+    """In `enforce`, a random part of the submissions that the score alone would hold is forwarded, marked as `review`, and followed by outcome."""
+
+    share: Annotated[float, Field(strict=True, ge=0, le=0.2)] = Field(
+        default=0.0,
+        description=(
+            "Which part: 0 (none) to 0.2. Never what a list, a rejecting signal or an unreadable form decided. 0.1 costs one doubtful lead in ten "
+            "that nobody looks at before the origin has it."
+        ),
+    )

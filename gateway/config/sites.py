@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config.lists import Country
+from gateway.config.outcomes import HoldOut
 from gateway.config.values import (
     HostName,
     Names,
@@ -105,18 +106,6 @@ def _on_accept(value: Any) -> Any:
     if value == "capture":
         raise later("on_accept: capture", "write on_accept: forward or leave it out; the origin then takes the lead")
     return value
-
-
-class HoldOut(Section):
-    """In `enforce`, a random part of the submissions that the score alone would hold is forwarded, marked as `review`, and followed by outcome."""
-
-    share: Annotated[float, Field(strict=True, ge=0, le=0.2)] = Field(
-        default=0.0,
-        description=(
-            "Which part: 0 (none) to 0.2. Never what a list, a rejecting signal or an unreadable form decided. 0.1 costs one doubtful lead in ten "
-            "that nobody looks at before the origin has it."
-        ),
-    )
 
 
 class Form(Section):
