@@ -18,6 +18,9 @@ from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
 from detectors.email_hosts import MailHosts
 from detectors.header_orders import HeaderOrders
+from detectors.locale import Languages
+from detectors.name_model import NameModel
+from detectors.name_words import NameWords
 from detectors.pointer import PointerLimits
 from detectors.repeats import RepeatLimits
 from detectors.velocity import VelocityLimits
@@ -78,7 +81,10 @@ class Reference:
     orders: HeaderOrders
     domains: EmailDomains
     hosts: MailHosts
+    name_model: NameModel
+    name_words: NameWords
     limits: VelocityLimits
+    languages: Languages
     repeats: RepeatLimits
     anomaly: Models
     pointer: PointerLimits
@@ -116,7 +122,10 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "orders": HeaderOrders.builtin,
     "domains": EmailDomains.builtin,
     "hosts": MailHosts.builtin,
+    "name_model": NameModel.builtin,
+    "name_words": NameWords.builtin,
     "limits": VelocityLimits.builtin,
+    "languages": Languages.builtin,
     "repeats": RepeatLimits.builtin,
     "anomaly": Models.builtin,
     "pointer": PointerLimits.builtin,
