@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config.values import Section, Slug, one_or_many, refuse
 from gateway.model import Label
@@ -12,7 +13,17 @@ from gateway.model import Label
 RESERVED = ("review", "csv")
 """Sources of labels that people give."""
 
-_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", value):
+        raise refuse(
+            "this is no name of an environment variable",
+            "write letters, digits and underscores, for example CRM_SECRET",
+        )
+    return value
+
+
+_Variable = Annotated[str, AfterValidator(_variable)]
 _Stage = Annotated[str, Field(min_length=1, max_length=100)]
 
 
