@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import config as configuration
-from gateway.cli import checking, db, geoip, leads, replaying, report
+from gateway.cli import checking, db, geoip, leads, model, replaying, report
 from gateway.cli.backtest import backtest
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.crawlers import compare
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(leads.app, name="leads")
 app.add_typer(db.app, name="db")
 app.add_typer(geoip.app, name="geoip")
+app.add_typer(model.app, name="model")
 app.add_typer(report.app, name="report")
 app.command()(replaying.replay)
 app.command()(backtest)
