@@ -7,6 +7,7 @@ site's and not even English, and never where headers are known in part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -67,15 +68,19 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         yield Signal("network.language_country", (", ".join(sorted(named)), network.country), STRENGTH)
 
 
+_RANGE = re.compile(r"(?:\*|[a-z]{2,3}(?:-[a-z0-9]{2,8})*)(?:;q=[01](?:\.\d{1,3})?)?")
+"""What browsers write: RFC 9110 section 12.5.4, without its optional spaces around the weight."""
+
+
 @lru_cache(maxsize=2048)
 def _named(header: str) -> frozenset[str]:
     """Primary languages that the header names; empty where it is none that a browser sends."""
     ranges = header.lower().split(",")
     if len(header) > 200 or len(ranges) > MOST_LANGUAGES:
         return frozenset()
-    codes = {entry.partition(";")[0].strip().partition("-")[0] for entry in ranges}
-    known = all(code == "*" or (code.isascii() and code.isalpha() and 2 <= len(code) <= 3) for code in codes)
-    return frozenset(codes) if known else frozenset()
+    if not all(_RANGE.fullmatch(entry.strip()) for entry in ranges):
+        return frozenset()
+    return frozenset(entry.strip().partition(";")[0].partition("-")[0] for entry in ranges)
 
 
 @cache
