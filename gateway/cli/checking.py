@@ -6,13 +6,16 @@ import asyncio
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from gateway import backends
 from gateway.config import Config
+from gateway.feeds.reading import day, stale, stored_feeds
 from gateway.stores.errors import StoreUnopenable, StoreUnreachable
 from gateway.stores.keys import KeyRing
+from geoip import builtin
 from geoip.errors import GeoipError
+from geoip.mmdb import Database
 from geoip.reader import NetworkReader
 from rules import loader
 from rules.problems import RulesError
@@ -100,6 +103,17 @@ def _databases(config: Config) -> Iterator[str]:
             NetworkReader([path], ranges=()).close()
         except (GeoipError, OSError) as error:
             yield str(error)
+
+
+def networks(config: Config) -> Found:
+    """What addresses are looked up in, and of what day it is; and feeds that are missing, damaged or old."""
+    told: list[str] = []
+    for path in config.databases:
+        with suppress(GeoipError), closing(builtin.database() if path is None else Database(path)) as opened:
+            told.append(f"Networks: {opened.name} ({opened.kind}), data of {opened.date}. {opened.attribution}".strip())
+    feeds, troubles = stored_feeds(config)
+    told += [f"Feed {feed.label}: {feed.entries:,} networks, fetched {day(feed.fetched_at)}" for feed in feeds]
+    return told, [*troubles, *stale(config, tuple(feeds))]
 
 
 def advice(config: Config) -> list[str]:

@@ -15,6 +15,7 @@ from gateway.cli.crawlers import compare
 from gateway.cli.learn import learn
 from gateway.console import views
 from gateway.evidence.record import decode
+from gateway.feeds.reading import networks_in_words
 from gateway.stores.leads import StoredLead
 from gateway.stores.records import Store, StoredEntry, StoredEvent
 
@@ -86,25 +87,28 @@ def check(
     found, code = [], checked.code
     problems: list[str] = []
     noted: list[str] = []
+    data: list[str] = []
     advice: list[str] = []
     if checked.config is not None:
         unusable, noted = checking.servers(checked.config)
         problems = [*checking.problems(checked.config), *unusable]
         advice = checking.advice(checked.config)
+        data, old = checking.networks(checked.config)
+        noted += old
         if problems:
             code = BAD_USAGE
         elif crawlers:
             found = compare(checked.config)
             code = FAILED if any(not row.same for row in found) else code
     if as_json:
-        more = {"used": problems, "advice": [*noted, *advice], "crawlers": [row.as_json() for row in found]}
+        more = {"used": problems, "advice": [*noted, *advice], "networks": data, "crawlers": [row.as_json() for row in found]}
         answer = checked.as_json() | more
         print_json(answer | {"ok": answer["ok"] and not problems})
         raise typer.Exit(code)
     typer.echo(checked.text, nl=False, err=checked.config is None)
     for problem in problems:
         typer.echo(problem, err=True)
-    for line in noted:
+    for line in (*data, *noted):
         typer.echo(line)
     for line in advice:
         typer.echo(f"The running gateway advises: {line}")
@@ -124,20 +128,26 @@ def explain(
 ) -> None:
     """Say why a page view or a lead was judged as it was, and what would have altered it."""
 
-    async def read(opened: Store) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None]:
-        return await opened.get_record(record_id), await opened.events(record_id), await opened.lead(record_id)
+    async def read(opened: Store) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None, bytes | None]:
+        found = await opened.get_record(record_id)
+        content = None if found is None else await opened.generation(decode(found.body).generation)
+        return found, await opened.events(record_id), await opened.lead(record_id), content
 
-    entry, events, lead = replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
+    entry, events, lead, content = replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
     if entry is None and lead is None:
         fail(f"{record_id}: no record has this id. Ids stand in X-Lead-Id, in reports and in `leadgate leads list`.")
     if as_json:
-        print_json(views.record_detail(entry, events, lead) if entry is not None else views.lead_summary(lead))  # type: ignore[arg-type]
+        print_json(views.record_detail(entry, events, lead, content) if entry is not None else views.lead_summary(lead))  # type: ignore[arg-type]
         return
     if entry is not None:
         record = decode(entry.body)
         what = f"Form {record.form}" if record.form else f"Page view of {record.facts.page.path}"
         typer.echo(f"{what} on {record.site}, {views.when(record.occurred_at)}")
         typer.echo(views.explanation_of(record).as_text())
+        if (data := views.data_of(content)) is not None:
+            typer.echo("\nNetworks looked up in")
+            for line in (*networks_in_words(data), data["credit"]):
+                typer.echo(f"  {line}")
     labels = views.label_lines(events)
     if labels:
         typer.echo("\nLabels")

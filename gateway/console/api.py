@@ -15,6 +15,7 @@ from gateway.console import openapi, views
 from gateway.console.labels import LabelApi
 from gateway.console.problems import Problem, Token, reply
 from gateway.console.running import Running
+from gateway.evidence.record import decode
 from gateway.log import seldom
 from gateway.metrics import Metrics
 from gateway.model import Label, LeadState
@@ -161,7 +162,8 @@ class Api:
                 404, "No such record", f"No record has the id {wanted}; it may not be committed yet, try again."
             )
         events, lead = await self._store.events(wanted), await self._store.lead(wanted)
-        return reply(views.record_detail(entry, events, lead))
+        content = await self._store.generation(decode(entry.body).generation)
+        return reply(views.record_detail(entry, events, lead, content))
 
     # leads
 

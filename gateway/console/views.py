@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.evidence.record import Record, decode
+from gateway.feeds.reading import credit
 from gateway.stores.labels import in_effect, labels_in
 from gateway.stores.leads import Conservation, StoredLead
 from gateway.stores.records import Personal, StoredEntry, StoredEvent
@@ -57,9 +58,18 @@ def explanation_of(record: Record) -> Explanation:
     return explain(record.verdict, record.kind, generation=record.generation, mode=record.mode, network=network)
 
 
-def record_detail(entry: StoredEntry, events: Sequence[StoredEvent], lead: StoredLead | None) -> Json:
+def data_of(content: bytes | None) -> Json | None:
+    """What a generation looked addresses up in, with the day of the data and whom to name; None where it does not say."""
+    told = msgspec.json.decode(content).get("networks") if content is not None else None
+    return told | {"credit": credit(told)} if isinstance(told, dict) else None
+
+
+def record_detail(
+    entry: StoredEntry, events: Sequence[StoredEvent], lead: StoredLead | None, generation: bytes | None = None
+) -> Json:
     """Everything about one record: facts and what could not be had, signals with evidence and weight, what decided, and its place in the chain.
 
+    generation: the content of the generation it was judged by, as stored.
     Weights and scores are log-odds in thousandths ("millis"), as recorded.
     """
     record = decode(entry.body)
@@ -91,6 +101,7 @@ def record_detail(entry: StoredEntry, events: Sequence[StoredEvent], lead: Store
         "signals": whole["signals"],
         "facts": whole["facts"],
         "generation": record.generation,
+        "networks": data_of(generation),
         "explanation": {
             "headline": explanation.headline,
             "sections": [{"key": s.key, "title": s.title, "lines": list(s.lines)} for s in explanation.sections],

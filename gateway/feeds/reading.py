@@ -60,7 +60,7 @@ def described(reader: NetworkReader) -> dict[str, Any]:
     return {
         "hash": reader.content_hash,
         "databases": [
-            {"name": d.name, "type": d.kind, "date": d.date.isoformat(), "attribution": d.attribution}
+            {"name": d.name, "type": d.kind, "date": d.date.isoformat(), "attribution": d.attribution,}
             for d in reader.databases
         ],
         "feeds": [{"label": f.label, "fetched": day(f.fetched_at), "sha256": f.sha256} for f in reader.feeds],
@@ -69,3 +69,14 @@ def described(reader: NetworkReader) -> dict[str, Any]:
 
 def day(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).date().isoformat()
+
+
+def networks_in_words(told: dict[str, Any]) -> list[str]:
+    """`described`, a line for people for each database and feed."""
+    lines = [f"{d['name']} database ({d['type']}), data of {d['date']}" for d in told.get("databases", ())]
+    return lines + [f"feed {f['label']}, fetched {f['fetched']}" for f in told.get("feeds", ())]
+
+
+def credit(told: dict[str, Any]) -> str:
+    """Whom to name where results are shown; "" where no database asks for it."""
+    return "; ".join(dict.fromkeys(d["attribution"] for d in told.get("databases", ()) if d.get("attribution")))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.feeds.reading import credit, networks_in_words
 from gateway.replay.session import Done
 from gateway.reports import traffic_page, traffic_text
 from gateway.reports.provenance import Provenance
@@ -50,6 +51,7 @@ def provenance(done: Done) -> Provenance:
         ("Records", f"{number(result.stored)} new in {done.store.name}" + (f", {number(result.known)} there before" if result.known else "")),
         ("Judged by", f"{'your settings' if done.configured else 'built-in rules and lists'}, generation {done.generation}"),
     ]  # fmt: skip
+    facts += [("Networks", line) for line in networks_in_words(done.networks)]
     title = names[0].rpartition("/")[2] if len(names) == 1 else f"{len(names)} logs"
     return Provenance(
         title=title if names else "nothing could be read",
@@ -58,6 +60,7 @@ def provenance(done: Done) -> Provenance:
         not_views=tuple(result.other.most_common(12)),
         unreadable=tuple(result.unreadable.most_common(12)),
         examples=tuple([(name.rpartition("/")[2], line, why) for name, line, why in result.examples]),
+        credit=credit(done.networks),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
@@ -119,6 +122,7 @@ def as_json(done: Done) -> dict[str, Any]:
         "notes": list(source.notes),
         "store": {"path": str(done.store), "new": result.stored, "known": result.known},
         "generation": done.generation,
+        "networks": done.networks | {"credit": credit(done.networks)},
         "seconds": round(done.seconds, 3),
         "lines_per_second": _speed(done),
     }  # fmt: skip

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import msgspec
 import orjson
@@ -43,7 +44,8 @@ class BadSite(ValueError):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A finished replay. seconds: of reading and judging; ready_s: of loading rules, lists and ranges before."""
+    """A finished replay. seconds: of reading and judging; ready_s: of loading rules, lists and ranges before; networks: what
+    addresses were looked up in (`gateway.feeds.reading.described`)."""
 
     result: Result
     traffic: Traffic
@@ -54,6 +56,7 @@ class Done(msgspec.Struct, frozen=True):
     seconds: float
     cpu_s: float
     ready_s: float
+    networks: dict[str, Any] = {}
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -162,6 +165,7 @@ def run(
                 perf_counter() - start,
                 process_time() - cpu,
                 start - begun,
+                described(what.network),
             )
         finally:
             await store.close()

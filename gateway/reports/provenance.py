@@ -14,6 +14,7 @@ class Provenance(msgspec.Struct, frozen=True):
     not_views   (what, how many): what was seen and is no page view
     unreadable  (why, how many)
     examples    (file, line number, why) of the first that could not be read
+    credit      whom to name for the data that addresses were looked up in, "Name (https://…), Name (https://…)"
     made_at     when the report was made, for people
     """
 
@@ -23,4 +24,5 @@ class Provenance(msgspec.Struct, frozen=True):
     not_views: tuple[tuple[str, int], ...] = ()
     unreadable: tuple[tuple[str, int], ...] = ()
     examples: tuple[tuple[str, int, str], ...] = ()
+    credit: str = ""
     made_at: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
+import markupsafe
 
 from gateway.reports.flagged_csv import visitor_text
 from gateway.reports.provenance import Provenance
@@ -69,8 +71,18 @@ def _template() -> jinja2.Template:
         "bar": _bar,
         "parts": _parts,
         "visitor": visitor_text,
+        "credited": _credited,
     }
     return environment.get_template("traffic_page.html")
+
+
+_NAMED = re.compile(r"((?:(?!and )[\w-]+ ?)+?) \((https://[\w./-]+)\)")
+
+
+def _credited(text: str) -> markupsafe.Markup:
+    """Names with an address behind them become links to it, as the licences of the data ask."""
+    linked = _NAMED.sub(r'<a href="\2" rel="noreferrer">\1</a>', str(markupsafe.escape(text)))
+    return markupsafe.Markup(linked)  # noqa: S704 - escaped before the links were put in
 
 
 def _percent_of(part: int, whole: int) -> str:
