@@ -23,7 +23,9 @@ HOUR_US = 3_600_000_000
 WORSE_RANKING = 0.03
 """How much smaller the area under the curve of a new model may be: chance of so few examples."""
 MORE_TELLING = 2.0
-"""How many times as much of recent traffic a new model may call unusual as the one in force, or as is expected."""
+MOST_TELLING = 0.05
+"""A new model may call this share of recent accepted traffic unusual, or MORE_TELLING times as much as the one in force, whichever is more: there may be
+programs among what was accepted, and a model that knew better what is usual would have found them. A model that finds more is a nuisance to people."""
 
 Told = Callable[[str, int, int], None]
 """What is being done, how far, of how much (0: not known)."""
@@ -93,7 +95,7 @@ async def _one(store: Store, plan: Plan, shelf: Shelf, labels: Labelled, now: in
     if plan.shadow == 0:
         promoted, standing = promote(shelf, standing, found, plan, now)
     detail = f"{trained.about.version}, from {trained.about.used:,} requests; it is tried out first"
-    return Note(now, shelf.place, "trained", promoted or detail, enough, *measured)
+    return Note(now, shelf.place, "trained", promoted or detail, enough, *_measured(shelf, standing, found, plan))
 
 
 def _sound_standing(shelf: Shelf) -> Standing:
@@ -127,16 +129,16 @@ def worse(new: Model, old: Model | None, found: Collected, tell_from: float) -> 
     """Why a new model should not take the place of the old one; "" where it may."""
     rows = found.rows[:RECENT]
     share = told_share(new, rows, tell_from)
-    usual = max(1 - tell_from, told_share(old, rows, tell_from) if old is not None else 0.0)
-    if share > MORE_TELLING * usual + 0.005:
-        return f"it calls {share:.1%} of recent accepted traffic unusual, where {usual:.1%} would be expected"
+    before = told_share(old, rows, tell_from) if old is not None else 0.0
+    if share > max(MOST_TELLING, MORE_TELLING * before):
+        return f"it calls {share:.1%} of recent accepted traffic unusual"
     if old is None:
         return ""
-    before, after = old.about.direction, new.about.direction
-    if after.known_bad < before.known_bad - WORSE_RANKING:
-        return f"it ranks known bad traffic worse ({after.known_bad:.2f}, before {before.known_bad:.2f})"
-    if before.labelled is not None and after.labelled is not None and after.labelled < before.labelled - WORSE_RANKING:
-        return f"it ranks what people labelled worse ({after.labelled:.2f}, before {before.labelled:.2f})"
+    was, now = old.about.direction, new.about.direction
+    if now.known_bad < was.known_bad - WORSE_RANKING:
+        return f"it ranks known bad traffic worse ({now.known_bad:.2f}, before {was.known_bad:.2f})"
+    if was.labelled is not None and now.labelled is not None and now.labelled < was.labelled - WORSE_RANKING:
+        return f"it ranks what people labelled worse ({now.labelled:.2f}, before {was.labelled:.2f})"
     return ""
 
 
