@@ -161,6 +161,8 @@ CASES = [
     ("flood-visitor", "landing", ("campaign.flood", "click.many_from_one"), {}, True),
     ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": COOKIE}, True),
     ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": Session("derived", "ab", 60, 2)}, False),
+    ("slip-of-the-pen", "submission", ("email.no_mail", "email.mistyped"), {}, True),
+    ("slip-of-the-pen", "submission", ("email.no_mail",), {}, False),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
     (

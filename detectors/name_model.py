@@ -1,0 +1,104 @@
+"""How much a written name looks like names do, and how much like letters typed at random.
+
+Letters are folded to a-z; a text with a letter of any other script is not judged at all. The model holds, for each three letters in a row, how often names
+of some hundred locales have them, and for each two how often a hand that plays on the keyboard types them (made by bench/train_names.py). A word is compared
+under both, and under letters drawn evenly: what counts is which of them explains it better, in bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import unicodedata
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Self
+
+SIZE = 27
+"""Letters a-z, and the edge of a word."""
+EDGE = 0
+STEP = 0.125
+"""Bits to a unit of the file; its 255 units reach down to a probability of 2 to the minus 32."""
+MAGIC = b"names1\n"
+
+SHORTEST = 4
+"""Letters; shorter words are not judged: "Ng", "Xu", "Krk" and initials."""
+LONGEST = 40
+"""Letters of a word, and WORDS words of a name, that are looked at."""
+WORDS = 6
+CREDIT = 4.0
+"""Bits that an ordinary word beside an odd one makes up for."""
+
+_EVEN = math.log2(26)
+_ENDS = 3.2  # bits: lengths of words typed at random, spread over about nine
+_SPECIAL = str.maketrans(
+    {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h", "ŋ": "n", "ə": "a"}
+    | {"ɓ": "b", "ɗ": "d", "ƙ": "k", "ɛ": "e", "ɔ": "o", "ŧ": "t", "ƴ": "y", "ơ": "o", "ư": "u", "ĸ": "k"}
+    | dict.fromkeys("'’‘`´ʻʼʹʺ", "")  # O'Brien, M'barek, Oʻgʻiloy
+)  # fmt: skip
+_WORD = re.compile("[a-z]+")
+
+
+def words(text: str) -> list[str] | None:
+    """Words of `text` in the letters a-z, marks taken off; None where a letter belongs to another script."""
+    folded = unicodedata.normalize("NFKD", text[: LONGEST * WORDS].casefold().translate(_SPECIAL))
+    plain = "".join(character for character in folded if not unicodedata.combining(character))
+    if not plain.isascii() and any(character.isalpha() and not character.isascii() for character in plain):
+        return None
+    return _WORD.findall(plain)
+
+
+def codes(word: str) -> list[int]:
+    """1 for a to 26 for z."""
+    return [ord(letter) - 96 for letter in word]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NameModel:
+    """Cost in units of STEP bits: names by three letters, mashing by two."""
+
+    names: bytes
+    mashed: bytes
+    content_hash: str
+
+    @classmethod
+    def builtin(cls) -> Self:
+        shipped = _builtin()
+        assert isinstance(shipped, cls)
+        return shipped
+
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """From the content of a model file. Raises ValueError where it is none."""
+        try:
+            values = zlib.decompress(content.removeprefix(MAGIC)) if content.startswith(MAGIC) else b""
+        except zlib.error:
+            values = b""
+        if len(values) != SIZE**3 + SIZE**2:
+            raise ValueError("no model of names: train it again with bench/train_names.py")
+        return cls(values[: SIZE**3], values[SIZE**3 :], hashlib.sha256(content).hexdigest())
+
+    def word(self, word: str) -> float:
+        """Bits by which `word` (a-z) looks more like a name than like typing at random; below 0: less."""
+        a = b = EDGE
+        name = mashed = 0
+        for c in (*codes(word[:LONGEST]), EDGE):
+            name += self.names[(a * SIZE + b) * SIZE + c]
+            mashed += self.mashed[b * SIZE + c]
+            a, b = b, c
+        even = min(len(word), LONGEST) * _EVEN + _ENDS
+        return min(even, mashed * STEP + 1) - name * STEP
+
+    def bits(self, text: str) -> float | None:
+        """The same for a whole name: its words together, where ordinary ones make up for little. None where there is nothing to judge."""
+        found = words(text)
+        judged = [word for word in found or () if len(word) >= SHORTEST][:WORDS]
+        return sum(min(CREDIT, self.word(word)) for word in judged) if judged else None
+
+
+@cache
+def _builtin() -> NameModel:
+    return NameModel.read(resources.files("detectors").joinpath("data", "name_model.bin").read_bytes())
