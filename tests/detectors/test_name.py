@@ -24,7 +24,7 @@ def test_an_ordinary_name_shows_nothing() -> None:
 
 def test_the_stranger_the_letters_the_stronger() -> None:
     weak, strong = (
-        found(full_name="Mqwebu")["name.gibberish"],
+        found(full_name="Hgtrob")["name.gibberish"],
         found(full_name="Xkqzvwpt Hdjwqbrz")["name.gibberish"],
     )
     assert 0.4 <= weak[1] < strong[1] == 1.0
