@@ -22,7 +22,7 @@ bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohtt
 	@.venv/bin/python bench/proxy.py
 	@.venv/bin/python bench/shared.py
 	@.venv/bin/python bench/stages.py
-	@.venv/bin/python bench/detection.py
+	@.venv/bin/python -m bench.detection
 
 docs:           ## rewrite the generated reference
 	@.venv/bin/python docs/generate.py
