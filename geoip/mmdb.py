@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -12,6 +13,8 @@ import maxminddb
 
 from geoip.errors import GeoipError
 
+_DAY = re.compile(r"^Networks, data of [\d-]+\. ")
+"""How descriptions of our own databases begin."""
 _NO_DATABASE = (maxminddb.InvalidDatabaseError, OSError, ValueError, UnicodeDecodeError)
 
 
@@ -53,7 +56,8 @@ class Database:
         self.ip_version = int(meta.ip_version)
         self.date = datetime.fromtimestamp(self.built_at, UTC).date()
         """The day the data is of, as the file says."""
-        self.attribution = next((text for text in (meta.description or {}).values() if "http" in text), "")
+        told = next((text for text in (meta.description or {}).values() if "http" in text), "")
+        self.attribution = _DAY.sub("", told)
         """Whom to name where results are shown, where the file says so."""
 
     def find(self, address: str) -> Facts:
