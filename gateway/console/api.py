@@ -104,6 +104,8 @@ async def index(_: web.Request) -> web.Response:
         "GET  /api/v1/records               judged page views and form posts\n"
         "GET  /api/v1/leads?state=held      leads that wait for a person\n"
         "GET  /api/v1/auth                  may this page view pass? (for proxies)\n"
+        "POST /api/v1/leads/ID/label        what a lead turned out to be\n"
+        "GET  /api/v1/reports/false-positives  how often holding is wrong\n"
         "POST /api/v1/assess                what is this visitor? (for servers)\n\n"
         "The API takes the header Authorization: Bearer TOKEN.\n"
     )

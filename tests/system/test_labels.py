@@ -14,7 +14,9 @@ from origin import Origin
 from running import QUOTE, Gateway, Start, site
 from visitor import Response, person, request
 
-SECRETS = {name: "whsec_" + base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("NEW", "OLD")}
+SECRETS = {
+    name: "whsec_" + base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("NEW", "OLD")
+}
 SHARE = 0.2
 
 
@@ -49,7 +51,9 @@ def signed(body: bytes, message: str, secret: str = SECRETS["NEW"], at: int | No
     return [("webhook-id", message), ("webhook-timestamp", str(at)), ("webhook-signature", f"v1,{digest}")]
 
 
-def outcome(gateway: Gateway, told: object, message: str, fields: list[tuple[str, str]] | None = None, **how: object) -> Response:
+def outcome(
+    gateway: Gateway, told: object, message: str, fields: list[tuple[str, str]] | None = None, **how: object
+) -> Response:
     body = told if isinstance(told, bytes) else json.dumps(told).encode()
     proof = signed(body, message, **how) if fields is None else fields  # type: ignore[arg-type]
     head = [("Host", "www.acme.example"), ("Content-Type", "application/json"), *proof]
@@ -128,12 +132,22 @@ class TestOutcomes:
     def test_a_signed_message_is_taken_once(self, gateway: Gateway) -> None:
         sender = person()
         lead = send(gateway, sender)
-        told = {"email": sender["email"], "outcome": "closed won", "value": 990.5, "currency": "eur", "at": "2026-01-05"}
+        told = {
+            "email": sender["email"],
+            "outcome": "closed won",
+            "value": 990.5,
+            "currency": "eur",
+            "at": "2026-01-05",
+        }
         answer = outcome(gateway, told, f"first {lead}")
         assert (answer.status, answer.json()) == (200, {"taken": 1, "known": 0, "unknown_lead": 0, "unmapped": 0})
         assert labels(gateway, lead) == {"crm": "customer"}
         assert outcome(gateway, told, f"first {lead}").json()["known"] == 1  # type: ignore[index]
-        later = [{"lead_id": lead, "outcome": "Spam"}, {"lead_id": lead, "outcome": "Prospecting"}, {"lead_id": lead, "outcome": "sql"}]
+        later = [
+            {"lead_id": lead, "outcome": "Spam"},
+            {"lead_id": lead, "outcome": "Prospecting"},
+            {"lead_id": lead, "outcome": "sql"},
+        ]
         answer = outcome(gateway, later, f"second {lead}", secret=SECRETS["OLD"])
         assert answer.json() == {"taken": 2, "known": 0, "unknown_lead": 0, "unmapped": 1}
         events = [event["data"]["label"] for event in gateway.lead(lead)["events"] if event["event"] == "label"]
@@ -155,7 +169,12 @@ class TestOutcomes:
     def test_what_is_not_signed_is_refused_without_a_word_why(self, gateway: Gateway) -> None:
         body = b'{"lead_id": "x", "outcome": "sql"}'
         texts = set()
-        for fields in ([], signed(body + b" ", "m"), signed(body, "m", at=int(time.time()) - 1000), signed(body, "m", "whsec_AAAA")):
+        for fields in (
+            [],
+            signed(body + b" ", "m"),
+            signed(body, "m", at=int(time.time()) - 1000),
+            signed(body, "m", "whsec_AAAA"),
+        ):
             answer = outcome(gateway, body, "m", fields)
             assert answer.status == 401
             texts.add(answer.text)
@@ -198,3 +217,38 @@ def test_hold_outs_are_forwarded_marked_and_followed(gateway: Gateway, origin: O
     told = gateway.cli("report", "false-positives")
     assert "1 of these 1 were people" in told.stdout, told.stderr
     gateway.conserved()
+
+
+def test_recorded_traffic_is_judged_again(gateway: Gateway) -> None:
+    """By the rules of its time everything comes out as it was; by others, what changed is shown, and nothing is in force."""
+    told = gateway.cli("backtest", "--json")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert found["records"] >= 40
+    assert (found["changed"], found["erased"]) == (0, 0)
+    assert found["reproduction"]["exact_share"] == 1.0, found["reproduction"]
+    change = gateway.directory / "lead-form.yaml"
+    change.write_text("pack: lead-form\nthresholds: {review_below: 2}\n")
+    found = json.loads(gateway.cli("backtest", str(change), "--json", "--no-reproduce").stdout)
+    moved = {(each["from"], each["to"]): each["count"] for each in found["verdicts"]}
+    assert moved["review", "accept"] >= 40
+    assert found["examples"][0]["before"] == "review"
+    assert found["reproduction"]["tried"] == 0
+    words = gateway.cli("backtest", str(change)).stdout
+    assert "before \\ after" in words
+    change.write_text("pack: lead-form\nthresholds: {review_below: many}\n")
+    told = gateway.cli("backtest", str(change))
+    assert (told.returncode, "review_below" in told.stderr) == (2, True)
+    assert gateway.cli("backtest", str(gateway.directory / "none")).returncode == 2
+
+
+def test_too_few_labels_teach_nothing(gateway: Gateway) -> None:
+    out = gateway.directory / "learned"
+    told = gateway.cli("learn", "--out", str(out), "--json")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert (found["changed"], found["written"]) == (False, [])
+    assert "too few labels" in found["reason"]
+    assert found["labels"]["bad"] + found["labels"]["good"] >= 1
+    assert not out.exists()
+    assert "S/O" in gateway.cli("learn").stdout
