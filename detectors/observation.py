@@ -138,7 +138,7 @@ class Velocity(msgspec.Struct, frozen=True, tag_field="fact", tag="velocity", gc
     Dimensions: address (IPv6 as its /64), prefix (/24 or /48), network (ASN), browser (hash of what stays the same for one browser), session, click,
     email, phone. A dimension without a value for this observation is absent. The distinct members counted are browsers, except for `browser`, where
     they are addresses, and for `email` and `phone`, where they are networks. Of landings also `paid`, ad clicks from one address, where they are
-    click ids, and `site`, all landings of the site, without members.
+    click ids, and `site`, all landings of the site, without members; of submissions `contacts`, forms of one session, where they are contacts.
 
     Of leads also crossings, where the distinct members are what stands last in the name: email_phones, phone_emails, phone_names, name_emails,
     text_emails (a free text of eight words or more, names and numbers left out); and form, where they are networks.
@@ -222,7 +222,7 @@ class Duplicate(msgspec.Struct, frozen=True, tag_field="fact", tag="duplicate", 
 
 
 class ReverseName(msgspec.Struct, frozen=True, tag_field="fact", tag="reverse", gc=False):
-    """Forward-confirmed reverse DNS, looked up only for clients that claim to be a crawler which publishes no range that holds them.
+    """Forward-confirmed reverse DNS, a fact only of clients that claim to be a crawler which publishes no range that holds them.
 
     name       the PTR name, lower case, without the final dot; "" where there is none
     confirmed  does the name resolve back to the address
@@ -269,7 +269,7 @@ class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=F
     """How the visitor moves through the site.
 
     assets      pictures, styles and scripts of this site that the session was noted to fetch (not every one is); -1 where that is not known
-    assets_usual  share of the site's sessions that fetch any, in thousandths; -1 where too few were seen
+    assets_usual  share of the site's visitors who fetch any within two minutes, in thousandths; -1 where too few were seen
     networks    distinct neighbourhoods a cookie session was seen from within a day; 0 where there is no cookie
     beats       intervals between the session's page views and posts that were measured
     beat_ms     their mean, in milliseconds

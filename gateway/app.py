@@ -191,6 +191,7 @@ class Gateway:
             self.mail_dns,
             lambda arrival: self._built.mail_domain(arrival),
             self.board,
+            lambda network: self._built.names_company(network),
         )
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detectors.observation import Kind
+from detectors.observation import Company, Kind
 from geoip.network import Network
 from rules.bands import in_words
 from rules.verdict import PARTIAL, Applied, Decision, Ivt, Reason, Verdict
@@ -74,9 +74,15 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    verdict: Verdict, kind: Kind, *, generation: str = "", mode: str = "", network: Network | None = None
+    verdict: Verdict,
+    kind: Kind,
+    *,
+    generation: str = "",
+    mode: str = "",
+    network: Network | None = None,
+    company: Company | None = None,
 ) -> Explanation:
-    """Why the verdict is what it is. What is not known (generation, mode, network) is left out."""
+    """Why the verdict is what it is. What is not known (generation, mode, network, company) is left out."""
     against = sorted((r for r in verdict.reasons if r.counted > 0), key=lambda r: -r.counted)
     trust = sorted((r for r in verdict.reasons if r.counted < 0), key=lambda r: r.counted)
     silent = [r for r in verdict.reasons if r.counted == 0]
@@ -88,7 +94,7 @@ def explain(
         Section("rules", "Which rules changed what", tuple(_rule(applied) for applied in verdict.composites)),
         Section("caps", "Where a group of findings was limited", tuple(_caps(verdict))),
         Section("unchecked", "What could not be checked", tuple(_unchecked(verdict.unavailable))),
-        Section("network", "Where it came from", tuple(_network(network))),
+        Section("network", "Where it came from", tuple(_network(network, company))),
         Section("change", "What would have altered it", (verdict.nearest,) if verdict.nearest else ()),
         Section(
             "generation",
@@ -176,7 +182,7 @@ def _why(reason: str) -> str:
     return f"partial, {consequence} ({cause})" if consequence else f"partial ({cause})"
 
 
-def _network(network: Network | None) -> list[str]:
+def _network(network: Network | None, company: Company | None) -> list[str]:
     if network is None:
         return []
     place = [network.organisation or "an unknown organisation"]
@@ -184,4 +190,7 @@ def _network(network: Network | None) -> list[str]:
         place.append(f"AS{network.asn}")
     if network.country:
         place.append(network.country)
-    return [", ".join(place) + (f"; kind of network: {network.kind}" if network.kind else "")]
+    lines = [", ".join(place) + (f"; kind of network: {network.kind}" if network.kind else "")]
+    if company is not None:
+        lines.append(f"In the own network of {company.organisation}" + (f" ({company.domain})" if company.domain else ""))
+    return lines

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from detectors.observation import WINDOWS, Click, Observation, RenderToken, Session, Similar, Unavailable, Velocity
+from detectors.observation import (
+    WINDOWS,
+    Click,
+    Company,
+    Observation,
+    RenderToken,
+    Session,
+    Similar,
+    Unavailable,
+    Velocity,
+)
 from geoip.kinds import KINDS
 from geoip.network import Network
 
@@ -24,6 +34,7 @@ DIMENSIONS = (
     "click",
     "paid",
     "site",
+    "contacts",
     "email",
     "phone",
     "form",
@@ -62,6 +73,10 @@ def unavailable(obs: Observation) -> list[str]:
 
 def _network(obs: Observation) -> Network:
     return obs.network if isinstance(obs.network, Network) else Network()
+
+
+def _company(obs: Observation) -> Company:
+    return obs.company if isinstance(obs.company, Company) else Company("")
 
 
 def _session(obs: Observation) -> Session:
@@ -118,6 +133,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("network.country", "string", "two letters, upper case", lambda o: _network(o).country or ""),
     Variable(
         "network.labels", "list(string)", '"kind:name" of each published range', lambda o: list(_network(o).labels)
+    ),
+    Variable(
+        "company.organisation",
+        "string",
+        'whose own network the visitor is in, "" where it is nobody\'s',
+        lambda o: _company(o).organisation,
+    ),
+    Variable(
+        "company.domain", "string", 'its domain by reverse DNS (see dns.company_names), or ""', lambda o: _company(o).domain
     ),
     Variable("session.kind", "string", '"cookie", "derived" or ""', lambda o: _session(o).kind),
     Variable("session.age_s", "int", "seconds since the session began", lambda o: _session(o).age_s),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from gateway.config.feeds import Feed
+from gateway.config.kinds import NETWORK_KINDS, AsNumber, NetworkKind
 from gateway.config.values import (
     Address,
     Flag,
@@ -81,6 +82,19 @@ class GeoIp(Section):
     feeds: tuple[Feed, ...] = Field(
         default=(), max_length=64, description="Lists of networks that `leadgate geoip refresh` fetches."
     )
+    kinds: dict[AsNumber, NetworkKind] = Field(
+        default={},
+        max_length=1000,
+        description=(
+            "What kind of network an AS number is, where the shipped table is wrong or silent: `AS64500: business`. One of "
+            f"{', '.join(NETWORK_KINDS)}, or `unknown`. Published ranges of crawlers, relays, Tor and VPNs still say more."
+        ),
+    )
+
+    @property
+    def own_kinds(self) -> tuple[tuple[int, str], ...]:
+        """`kinds` as pairs of AS number and kind, "" for unknown, sorted."""
+        return tuple(sorted((asn, "" if kind == "unknown" else kind) for asn, kind in self.kinds.items()))
 
 
 class Rules(Section):
@@ -180,7 +194,14 @@ class Dns(Section):
         le=10_000,
         description=(
             "Milliseconds a decision waits for DNS. Then it is taken without, and says so. Only visitors that "
-            "claim to be a crawler wait at all."
+            "claim to be a crawler wait at all, and those that `company_names` asks for."
+        ),
+    )
+    company_names: Flag = Field(
+        default=False,
+        description=(
+            "Ask for the host name of visitors from networks of businesses, schools and authorities too, to learn the "
+            "company's domain. Their landings then wait for DNS, up to `deadline_ms`. Off: only the organisation is told."
         ),
     )
     mail_deadline_ms: Whole = Field(

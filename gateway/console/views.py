@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from detectors.observation import Company
 from gateway.evidence.record import Record, decode
 from gateway.feeds.reading import credit
 from gateway.stores.labels import in_effect, labels_in
@@ -55,7 +56,10 @@ def record_summary(entry: StoredEntry) -> Json:
 
 def explanation_of(record: Record) -> Explanation:
     network = record.facts.network if isinstance(record.facts.network, Network) else None
-    return explain(record.verdict, record.kind, generation=record.generation, mode=record.mode, network=network)
+    company = record.facts.company if isinstance(record.facts.company, Company) else None
+    return explain(
+        record.verdict, record.kind, generation=record.generation, mode=record.mode, network=network, company=company
+    )
 
 
 def data_of(content: bytes | None) -> Json | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from detectors.observation import Client, Kind, MailDomain, Observation, ReverseName, Unavailable
+from detectors.company import company_of
+from detectors.observation import Client, Company, Kind, MailDomain, Observation, ReverseName, Unavailable
 from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival
 from gateway.facts.identity import Hashes, browser_of, places, session_hash
@@ -29,6 +30,7 @@ class Collector:
     network   address → Network, or Unavailable; a look-up in memory
     reverse   address → forward-confirmed reverse name; asked only where `wants_reverse(user_agent, network)` says so
     mail      domain → where its mail goes; asked for the domain that `mail_domain(arrival)` names, beside the hot state. None: never
+    names_company  is the reverse name asked for too, to learn a company's domain? Where not, a company is told without
     board     how campaigns do; told of each landing, and asked without waiting. None: not known
     """
 
@@ -42,6 +44,7 @@ class Collector:
         mail: MailLookup | None = None,
         mail_domain: Callable[[Arrival], str | None] = lambda _: None,
         board: Board | None = None,
+        names_company: Callable[[Network], bool] = lambda _: False,
     ) -> None:
         self._hashes = Hashes(hash_key)
         self._hot = hot
@@ -51,6 +54,7 @@ class Collector:
         self._mail = mail
         self._mail_domain = mail_domain
         self._board = board
+        self._names_company = names_company
         self._began = 0
 
     async def gather(self, arrival: Arrival, *, dry: bool = False) -> Observation:
@@ -73,10 +77,13 @@ class Collector:
         results = answers.results
         partial = plan.partial(answers) if answers.partial else ()
         reverse: ReverseName | Unavailable | None = None
+        company: Company | None = None
         if isinstance(network, Network) and isinstance(client, Client):
             agent = arrival.request.header("user-agent") or ""
-            if self._wants_reverse(agent, network):
-                reverse = await self._reverse(client.address)
+            for_crawler = self._wants_reverse(agent, network)
+            named = await self._reverse(client.address) if for_crawler or self._names_company(network) else None
+            reverse = named if for_crawler else None  # a company's missing name says nothing of the visitor
+            company = company_of(network, named)
         if not self._began:
             self._began = arrival.at
         board, site, platform = self._board, arrival.site, "" if arrival.click is None else arrival.click.platform
@@ -102,10 +109,11 @@ class Collector:
             plan.similar(results),
             plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
             board.campaign(site, arrival.page.campaign, platform, arrival.at) if board is not None and landing else None,
+            company=company,
             pointer=arrival.pointer,
         )
         if board is not None and landing and not dry:
-            board.saw(found, platform, plan.journey.assets, plan.journey.looks, plan.journey.page)
+            board.saw(found, platform, plan.journey.looks, plan.journey.page)
         return found
 
     def fetched(self, arrival: Arrival, page: bool) -> None:

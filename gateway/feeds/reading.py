@@ -38,8 +38,10 @@ def stored_feeds(config: Config) -> tuple[list[Feed], list[str]]:
 
 
 def open_networks(config: Config, kinds: Kinds | None = None) -> Standing:
-    """Raises GeoipError where a database cannot be used."""
+    """`kinds`: instead of the shipped ones with those of the settings over them. Raises GeoipError where a database
+    cannot be used."""
     feeds, troubles = stored_feeds(config)
+    kinds = Kinds.builtin(config.geoip.own_kinds) if kinds is None else kinds
     return Standing(NetworkReader(config.databases, feeds=feeds, kinds=kinds), tuple(troubles))
 
 

@@ -238,3 +238,14 @@ def test_success() -> None:
     )
     assert body.accepts(200, None, "<p>Many thanks to\nyou!</p>".replace("thanks to", "thank all of"))
     assert not body.accepts(200, None, "<p>Please correct the address</p>")
+
+
+def test_kinds_of_networks_of_one_s_own() -> None:
+    config = parse("geoip: {kinds: {AS64501: business, 64500: unknown}}\n" + SITE)
+    assert config.geoip.own_kinds == ((64500, ""), (64501, "business"))
+
+
+@pytest.mark.parametrize("kinds", ["{AS64500: office}", "{AS0: business}", "{ASx: business}", "{AS4294967296: business}"])
+def test_kinds_that_are_none_are_refused(kinds: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(f"geoip: {{kinds: {kinds}}}\n" + SITE)

@@ -11,6 +11,7 @@ from servers import free_port
 from detectors.observation import (
     Click,
     Client,
+    Company,
     Duplicate,
     Kind,
     Lead,
@@ -218,6 +219,28 @@ async def test_reverse_dns_is_asked_only_where_it_is_wanted() -> None:
     quiet = Facts()
     assert (await quiet.gather(arrival())).reverse is None
     assert quiet.asked == []
+
+
+async def test_a_company_is_named_and_its_host_name_asked_for_only_where_wanted() -> None:
+    office = Network(64500, "Example Steel Inc.", "GB", (), "business")
+    asked: list[str] = []
+
+    async def reverse(address: str) -> ReverseName:
+        asked.append(address)
+        return ReverseName("gw.steelworks.example", True)
+
+    def collector(names: bool) -> Collector:
+        return Collector(
+            b"k" * 32, MemoryState(), lambda _: office, reverse, lambda *_: False, names_company=lambda _: names
+        )
+
+    quiet = await collector(False).gather(arrival())
+    assert (quiet.company, quiet.reverse, asked) == (Company("Example Steel Inc."), None, [])
+    told = await collector(True).gather(arrival())
+    # a host name that was not asked for a crawler's sake is no fact about one
+    assert (told.company, told.reverse) == (Company("Example Steel Inc.", "steelworks.example"), None)
+    assert asked == ["198.51.100.7"]
+    assert (await Facts().gather(arrival())).company is None
 
 
 async def test_hot_state_never_holds_an_address_or_a_contact() -> None:
