@@ -24,6 +24,10 @@ bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohtt
 	@.venv/bin/python bench/stages.py
 	@.venv/bin/python -m bench.detection
 
+bench-campaign: ## simulated campaigns under attack: what is found, how soon, and who is harmed
+	@.ci/setup bench
+	@.venv/bin/python bench/campaign.py
+
 docs:           ## rewrite the generated reference
 	@.venv/bin/python docs/generate.py
 

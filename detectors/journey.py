@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Journey, Kind, Observation, RenderToken, Session
+from detectors.observation import Journey, Kind, Observation, RenderToken, Session, Velocity
 from detectors.signal import Signal
+from detectors.velocity import DISTINCT_CAP
 from geoip.network import Network
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ BEAT_MS = 1_000
 REGULAR = 300
 """Spread of intervals, in thousandths of their mean, that people reach by chance once in some hundred sessions; usual are 800 and more."""
 
+CONTACTS, CONTACTS_FULL = 3, 16
+"""Different contacts that one session sends within a day: a couple asks for both, an agent for each customer; and those at which the finding has its full
+strength."""
+
 NETWORKS, NETWORKS_FULL = 6, 24
 """Neighbourhoods of one cookie within a day: home, work, a café, the phone on the way; and those at which the finding has its full strength."""
 
@@ -46,7 +51,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(journey, Journey):
         return
     if isinstance(session, Session):
-        if journey.assets == 0 and session.landings >= 2:
+        if journey.assets == 0 and session.landings >= (1 if obs.kind is Kind.SUBMISSION else 2):
             yield from _without_assets(obs, journey, session)
         if journey.beats >= BEATS:
             yield from _regular(journey)
@@ -57,6 +62,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             yield Signal("click.no_landing")
         if isinstance(session, Session):
             yield from _fast(obs, journey, session, ref)
+            yield from _contacts(obs, session, ref)
 
 
 def _without_assets(obs: Observation, journey: Journey, session: Session) -> Iterator[Signal]:
@@ -87,6 +93,19 @@ def _networks(obs: Observation, journey: Journey) -> Iterator[Signal]:
         return
     strength = 0.2 + 0.8 * math.log(journey.networks / NETWORKS) / math.log(NETWORKS_FULL / NETWORKS)
     yield Signal("session.many_networks", evidence=(str(journey.networks),), strength=round(min(1.0, strength), 3))
+
+
+def _contacts(obs: Observation, session: Session, ref: Reference) -> Iterator[Signal]:
+    """Without a cookie a session is a browser's make in a neighbourhood: where many share one, nothing is said."""
+    if not isinstance(obs.velocity, Velocity) or "contacts" not in obs.velocity.counts:
+        return
+    if session.kind != "cookie" and (not isinstance(obs.network, Network) or ref.limits.factor(obs.network.kind) != 1):
+        return
+    distinct = obs.velocity.counts["contacts"][-1].distinct
+    if distinct >= CONTACTS:
+        strength = 0.2 + 0.8 * math.log(distinct / CONTACTS) / math.log(CONTACTS_FULL / CONTACTS)
+        shown = f"{distinct} or more" if distinct >= DISTINCT_CAP else str(distinct)
+        yield Signal("session.many_contacts", evidence=(shown,), strength=round(min(1.0, strength), 3))
 
 
 def _fast(obs: Observation, journey: Journey, session: Session, ref: Reference) -> Iterator[Signal]:

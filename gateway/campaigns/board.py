@@ -21,7 +21,7 @@ import msgspec
 from detectors.campaign import flood
 from detectors.observation import Campaign, Cell, Kind, Observation, Session, Unavailable
 from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
-from gateway.campaigns.history import ASKED, BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FETCHED, FOLLOWED, SPAN, History
+from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import now_us
@@ -53,12 +53,6 @@ LOAD = 4
 
 KEEP_S = SPAN * BUCKET_S + 86_400
 SEAL_S = 86_400
-SETTLED_S = 5
-"""Age of a session from which on its first page's parts have been noted."""
-
-LEAST_ASKED = 100
-"""Sessions at their second page below which a site's usual share of sessions that fetch parts of pages is not known."""
-
 TOLD = 3_600
 """Seconds for which the beginning of a flood is told by one process only."""
 
@@ -77,7 +71,7 @@ def _log(event: str, **fields: object) -> None:
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What the snapshot says: cells by key, usual share of sessions that fetch parts of pages by site, flooded cells with their strength."""
+    """What the snapshot says: cells by key, usual share of visitors who fetch parts of pages by site, flooded cells with their strength."""
 
     cells: Mapping[str, Cell] = {}
     assets: Mapping[str, int] = {}
@@ -137,10 +131,9 @@ class Board:
     def assets_usual(self, site: str) -> int:
         return self.seen.assets.get(site, -1)
 
-    def saw(self, obs: Observation, platform: str, assets: int, looks: tuple[bytes, ...], page: bytes) -> None:
+    def saw(self, obs: Observation, platform: str, looks: tuple[bytes, ...], page: bytes) -> None:
         """A landing was judged.
 
-        assets  parts of pages that the session was noted to fetch, -1 unknown
         looks   keys of the seals that tell whether the session went on: to parts of the page, then to a second page and a form; () where there is
                 no session
         page    key of the seal that says that the session saw a second page
@@ -158,10 +151,6 @@ class Board:
             adds[f"{key}{CLICKS}".encode()] += 1
         if session is None or not looks:
             return
-        if session.landings == 2 and session.age_s >= SETTLED_S and assets >= 0:
-            adds[f"{site}{ASKED}".encode()] += 1
-            if assets:
-                adds[f"{site}{FETCHED}".encode()] += 1
         if session.landings > 1 and not named:
             self.note(page)
         if named or session.landings == 1:
@@ -240,6 +229,8 @@ class Board:
                 adds[f"{key}{FOLLOWED}".encode()] += 1
                 if any(went):
                     adds[f"{key}{ENGAGED}".encode()] += 1
+                if went[0]:
+                    adds[f"{key}{PARTS}".encode()] += 1
                 if any(went[1:]):
                     adds[f"{key}{DEEP}".encode()] += 1
 
@@ -282,7 +273,7 @@ class Board:
         self._followed_names &= known | {key for counts in self._adds.values() for key in _names(counts)}
         self._followed_names |= known
         sites = {site_of(key) for key in known}
-        assets = {site: self.history.assets_usual(whole_site(site), LEAST_ASKED) for site in sites}
+        assets = {site: self.history.assets_usual(whole_site(site)) for site in sites}
         floods = {
             key: share
             for key, cell in cells.items()

@@ -33,9 +33,9 @@ LEAST_FOLLOWED = 20
 PERIOD = 36
 """Buckets over which the usual share is taken before the median of all such periods is: one bad night does not move it."""
 
-CLICKS, FOLLOWED, ENGAGED, DEEP, ASKED, FETCHED = "cfedag"
-"""What is counted of a cell: clicks; visitors whose first two minutes were looked at, those of them who went on to anything, and those who went on to a
-second page or a form; of a site also sessions at their second page, and those of them who had fetched parts of a page."""
+CLICKS, FOLLOWED, ENGAGED, DEEP, PARTS = "cfedp"
+"""What is counted of a cell: clicks; visitors whose first two minutes were looked at, those of them who went on to anything, those who went on to a second
+page or a form, and those who fetched parts of the page."""
 
 SPREAD = 1.4826
 """Makes the median absolute deviation of a normal distribution its standard deviation."""
@@ -48,7 +48,7 @@ class Series:
 
     def __init__(self, first: int) -> None:
         self.first = first  # bucket since when the cell is followed
-        self.rings = {letter: array("I", bytes(4 * SPAN)) for letter in (CLICKS, FOLLOWED, ENGAGED, DEEP)}
+        self.rings = {letter: array("I", bytes(4 * SPAN)) for letter in (CLICKS, FOLLOWED, ENGAGED, DEEP, PARTS)}
 
     def total(self, letter: str, end: int, length: int) -> int:
         """Sum of the `length` buckets that end with bucket `end`."""
@@ -64,9 +64,6 @@ class History:
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
         self.now = 0
-        self._sessions: dict[
-            str, dict[int, tuple[int, int]]
-        ] = {}  # site's cell → bucket → sessions asked, of them fetched
         self._usual: dict[tuple[str, int], tuple[int, int, int]] = {}
         self._engaged: dict[tuple[str, str], int] = {}
         self._at = 0
@@ -85,9 +82,6 @@ class History:
         self._engaged.clear()
         for key in [key for key, series in self.series.items() if not any(series.rings[CLICKS])]:
             del self.series[key]
-        for days in self._sessions.values():
-            for old in [each for each in days if each <= bucket - SPAN]:
-                del days[old]
 
     def put(self, bucket: int, sums: Mapping[bytes, int]) -> None:
         """What was counted in a bucket; replaces what was known of it. Fields that are none of ours are passed over."""
@@ -101,11 +95,6 @@ class History:
                 continue
             if key.count("\x1f") != 2:
                 continue
-            if letter in (ASKED, FETCHED):
-                days = self._sessions.setdefault(key, {})
-                asked, fetched = days.get(bucket, (0, 0))
-                days[bucket] = (number, fetched) if letter == ASKED else (asked, number)
-                continue
             series = self.series.get(key)
             if series is None:
                 if len(self.series) >= CELLS:
@@ -115,12 +104,10 @@ class History:
             if letter in series.rings:
                 series.rings[letter][place] = min(number, 0xFFFFFFFF)
 
-    def assets_usual(self, key: str, least: int) -> int:
-        """Share of a site's sessions that fetch parts of pages, in thousandths; -1 where fewer than `least` were asked."""
-        asked = fetched = 0
-        for each, got in self._sessions.get(key, {}).values():
-            asked, fetched = asked + each, fetched + got
-        return fetched * 1000 // asked if asked >= least else -1
+    def assets_usual(self, key: str) -> int:
+        """Share of a site's visitors who fetch parts of its pages, in thousandths; -1 unknown. The median over the days: no flood moves it."""
+        series = self.series.get(key)
+        return -1 if series is None else self._engaged_usual(key, series, PARTS)
 
     def cell(self, key: str) -> Cell | None:
         """The window in which the cell differs most from what is usual; None where it had no click for hours."""

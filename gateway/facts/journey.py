@@ -35,7 +35,7 @@ def page_key(scope: bytes, session: bytes) -> bytes:
 class JourneyPlan:
     """Operations of one arrival. `at` is the place of the first in `ops`, -1 where nothing is asked."""
 
-    __slots__ = ("_click_at", "_networks_at", "_session", "assets", "at", "looks", "page")
+    __slots__ = ("_click_at", "_networks_at", "_session", "at", "looks", "page")
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class JourneyPlan:
 
         looks  keys of the seals that tell whether the session went on: it fetched parts of a page, saw a second page, sent a form
         page   the second of them
-        assets parts of pages that the session was noted to fetch, -1 unknown; there once the answers were read
         """
         landings, submissions = scopes
         before = len(ops)
@@ -58,7 +57,6 @@ class JourneyPlan:
         self._session = bool(session)
         self.looks: tuple[bytes, ...] = ()
         self.page = b""
-        self.assets = -1
         if session:
             assets, self.page = asset_key(landings, session), page_key(landings, session)
             self.looks = (assets, self.page, b"S" + submissions + session)
@@ -79,13 +77,13 @@ class JourneyPlan:
         """None where there is neither a session nor a click id to ask about.
 
         partial       places whose answer may know less than it should: what they have not seen is then unknown
-        assets_usual  share of the site's sessions that fetch parts of pages, in thousandths, -1 unknown
+        assets_usual  share of the site's visitors who fetch parts of pages, in thousandths, -1 unknown
         settled       has clicks' first landings been noted long enough that one which is not known never was
         """
         at = self.at
         if at < 0:
             return None
-        networks, dwell_ms = 0, -1
+        assets, networks, dwell_ms = -1, 0, -1
         count = mean = spread = 0
         if self._session:
             beats, seal = results[at], results[at + 1]
@@ -98,9 +96,9 @@ class JourneyPlan:
                 mean = beats.total // count
                 spread = _spread(beats)
             if isinstance(seal, Sealed):
-                self.assets = seal.count
+                assets = seal.count
             elif seal is None and at + 1 not in partial:
-                self.assets = 0
+                assets = 0
             if self._networks_at >= 0:
                 found = results[self._networks_at]
                 networks = found[-1].distinct if isinstance(found, tuple) else 0
@@ -111,7 +109,8 @@ class JourneyPlan:
                 landed = True
             elif known is None and settled and self._click_at not in partial:
                 landed = False
-        assets = self.assets if assets_usual >= 0 else -1  # else they may never come past us
+        if assets == 0 and assets_usual < 0:
+            assets = -1  # they may never come past us
         return Journey(assets, assets_usual, networks, count, mean, spread, dwell_ms, landed)
 
 

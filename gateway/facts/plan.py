@@ -116,6 +116,9 @@ class Plan:
             contacts.append(contact)
             dimensions.append(name)
             ops.append(Hit(b"k" + scope + contact, network_mark))
+        if session and contacts:
+            dimensions.append("contacts")
+            ops.append(Hit(b"v" + scope + session, contacts[0][:8]))
         lead = arrival.lead
         self._sketch: Sketch | None = None
         form = text = b""
