@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 
-from detectors import company, crawlers
+from detectors import crawlers, employer
 from detectors.email_domains import EmailDomains
 from detectors.observation import Unavailable
 from detectors.reference import Reference
@@ -68,7 +68,7 @@ class Built:
         return self.config.dns.enabled and crawlers.needs_reverse(agent, network.labels)
 
     def names_company(self, network: Network) -> bool:
-        return self.config.dns.enabled and self.config.dns.company_names and company.wanted(network)
+        return self.config.dns.enabled and self.config.dns.company_names and employer.wanted(network)
 
     def sites_in_words(self) -> list[str]:
         return [f"{site.name}: {site.site.mode} in front of {site.site.origin}" for site in self.generation.sites]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from detectors.company import company_of
+from detectors.employer import company_of
 from detectors.observation import Client, Company, Kind, MailDomain, Observation, ReverseName, Unavailable
 from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival

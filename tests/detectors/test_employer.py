@@ -20,11 +20,39 @@ def found(**roles: str) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize(
     "company",
-    ["IBM", "BMW AG", "HSBC", "Xfdkjqz", "Häagen-Dazs", "Kärcher", "Rheinmetall", "Schwarzkopf", "PSLK Sp. z o.o.", "Škoda", "XTRLZ GmbH", "3M", "booking.com", "1&1", "Rzeszowskie Zakłady", "Przedsiębiorstwo",
-     "Vzajemna", "Krkonošské pivo", "Svyturys", "Mckinsey", "Pfizer", "Deutschlandfunk", "Hewlett-Packard", "Bundesministerium", "株式会社", "ООО Ромашка", "qwertz", "Aktiebolaget", "Gjensidige", "Nordstjernan"],
-)  # fmt: skip
+    [
+        "IBM",
+        "BMW AG",
+        "HSBC",
+        "Häagen-Dazs",
+        "Kärcher",
+        "Rheinmetall",
+        "Schwarzkopf",
+        "PSLK Sp. z o.o.",
+        "Škoda",
+        "XTRLZ GmbH",
+        "3M",
+        "booking.com",
+        "1&1",
+        "Rzeszowskie Zakłady",
+        "Przedsiębiorstwo",
+        "Vzajemna",
+        "Krkonošské pivo",
+        "Svyturys",
+        "Mckinsey",
+        "Pfizer",
+        "Deutschlandfunk",
+        "Hewlett-Packard",
+        "Bundesministerium",
+        "株式会社",
+        "ООО Ромашка",
+        "Aktiebolaget",
+        "Gjensidige",
+        "Nordstjernan",
+    ],
+)
 def test_real_companies_are_spared(company: str) -> None:
-    assert {name for name in found(company=company) if company != "qwertz"} == set()
+    assert found(company=company) == {}
 
 
 @pytest.mark.parametrize("company", ["Xkqzvwptr", "hdjwqbrzkf gmbh", "asdfgh"])
