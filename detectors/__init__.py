@@ -10,6 +10,7 @@ from detectors import (
     anomaly,
     campaign,
     click,
+    company,
     crawlers,
     crossings,
     duplicate,
@@ -24,6 +25,7 @@ from detectors import (
     phone,
     pointer,
     referrer,
+    text,
     token,
     velocity,
 )
@@ -51,10 +53,12 @@ DETECTORS: tuple[Detector, ...] = (
     email_hosts.detect,
     phone.detect,
     name.detect,
+    company.detect,
     duplicate.detect,
     pointer.detect,
     anomaly.detect,
     crossings.detect,
+    text.detect,
 )
 
 OF_A_PAGE_VIEW = tuple([detect for detect in DETECTORS if not getattr(modules[detect.__module__], "FORMS_ONLY", False)])

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from detectors.agent_patterns import Agents
 from detectors.anomaly.model import Models
+from detectors.company import CompanyHosts
 from detectors.crawler_operators import Crawlers
 from detectors.email_domains import EmailDomains
 from detectors.email_hosts import MailHosts
@@ -23,6 +24,7 @@ from detectors.name_model import NameModel
 from detectors.name_words import NameWords
 from detectors.pointer import PointerLimits
 from detectors.repeats import RepeatLimits
+from detectors.text_lists import Texts
 from detectors.velocity import VelocityLimits
 
 
@@ -83,9 +85,11 @@ class Reference:
     hosts: MailHosts
     name_model: NameModel
     name_words: NameWords
+    company_hosts: CompanyHosts
     limits: VelocityLimits
     languages: Languages
     repeats: RepeatLimits
+    texts: Texts
     anomaly: Models
     pointer: PointerLimits
     form: FormSettings = FormSettings()
@@ -124,9 +128,11 @@ _BUILTIN: dict[str, Callable[[], Any]] = {
     "hosts": MailHosts.builtin,
     "name_model": NameModel.builtin,
     "name_words": NameWords.builtin,
+    "company_hosts": CompanyHosts.builtin,
     "limits": VelocityLimits.builtin,
     "languages": Languages.builtin,
     "repeats": RepeatLimits.builtin,
+    "texts": Texts.builtin,
     "anomaly": Models.builtin,
     "pointer": PointerLimits.builtin,
 }
