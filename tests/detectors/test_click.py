@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.click import detect
-from detectors.observation import Click, Client, Kind, Observation, Page, Request, Unavailable
+from detectors.observation import Click, Client, Count, Kind, Observation, Page, Request, Unavailable, Velocity
 from detectors.reference import Reference
 from detectors.signal import Signal
+from geoip.network import Network
 
 GONE = Unavailable("test")
 GCLID = "EAIaIQobChMI4qa7u5uZ_QIVk-F3Ch2bTgXkEAAYASAAEgJ0-vD_BwE"
@@ -178,3 +179,40 @@ def test_what_is_known_of_a_click_id_in_part_is_said_and_no_more(ref: Reference)
 def test_another_fact_that_is_partial_changes_nothing(ref: Reference) -> None:
     other = (("session", "redis: no answer"),)
     assert [s.id for s in found(ref, google(2, 600, False, False), partial=other)] == ["click.replayed"]
+
+
+def many(clicks: int, browsers: int, network: Network, ref: Reference, hour: int = 0) -> list[Signal]:
+    counts = {
+        "paid/3600": Count(hour, hour),
+        "paid/86400": Count(clicks, clicks),
+        "address/3600": Count(hour, browsers),
+        "address/86400": Count(clicks, browsers),
+    }
+    obs = Observation(
+        Kind.LANDING,
+        "acme",
+        0,
+        Page("acme.example", "/offer"),
+        Client("192.0.2.1"),
+        Request("GET", f"/offer?gclid={GCLID}", ()),
+        network=network,
+        velocity=Velocity.of(counts),
+        click=google(),
+    )
+    return [signal for signal in detect(obs, ref) if signal.id == "click.many_from_one"]
+
+
+HOME, CARRIER = Network(kind="consumer"), Network(kind="mobile")
+
+
+def test_click_after_click_from_one_address(ref: Reference) -> None:
+    assert many(6, 1, HOME, ref) == []
+    assert many(24, 1, HOME, ref) == [Signal("click.many_from_one", ("24", "a day", "1"), 1.0)]
+    assert many(9, 1, HOME, ref, hour=9) == [Signal("click.many_from_one", ("9", "an hour", "1"), 0.585)]
+
+
+def test_a_household_an_office_and_a_carrier_click_on_ads_too(ref: Reference) -> None:
+    assert many(20, 5, HOME, ref) == []
+    assert many(64, 64, HOME, ref) == []
+    assert many(60, 6, CARRIER, ref) == []
+    assert many(30, 0, HOME, ref) == []

@@ -141,6 +141,26 @@ def test_a_common_browser_is_no_finding_a_spread_one_is(ref: Reference) -> None:
     ]
 
 
+def test_the_commonest_phone_of_a_busy_site_grows_with_it(ref: Reference) -> None:
+    def told(browser: int, site: int, browser_day: int, site_day: int) -> bool:
+        counts = {
+            "browser/60": (browser, 64),
+            "browser/86400": (browser_day, 64),
+            "site/60": (site, 0),
+            "site/86400": (site_day, 0),
+        }
+        return [signal.id for signal in found(ref, counts)] == ["velocity.browser.landing"]
+
+    assert not told(900, 4300, 18_000, 90_000)  # a fifth of the site's visitors have it, always
+    assert told(900, 1800, 1900, 90_000)  # one in a hundred has it, and now half of all
+    assert not told(399, 500, 400, 90_000)  # too few to tell
+    assert not told(900, 1000, 900, 2_500)  # the site's day tells nothing yet
+
+
+def test_nothing_is_said_of_browsers_where_the_sites_own_traffic_is_not_known(ref: Reference) -> None:
+    assert found(ref, {"browser/60": (9000, DISTINCT_CAP)}) == []
+
+
 def test_one_address_in_many_forms(ref: Reference) -> None:
     counts = {"email/60": (4, 4), "email/600": (40, 30), "phone/600": (40, 30)}
     signals = found(ref, counts, kind=Kind.SUBMISSION)

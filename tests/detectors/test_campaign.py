@@ -1,0 +1,128 @@
+"""A campaign against its own past: floods are told, crowds of people are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.campaign import ELSEWHERE, detect, flood
+from detectors.observation import Campaign, Cell, Client, Kind, Observation, Page, Request, Unavailable
+from detectors.reference import CampaignSettings, Reference, SiteSettings
+from geoip.network import Network
+
+REF = Reference.builtin()
+HOME = Network(country="DE", kind="consumer")
+FLOODED = {
+    "name": "campaign roofs", "clicks": 412, "usual": 38, "spread": 9, "engaged": 90, "engaged_usual": 610, "windows": 49, "minutes": 60,
+    "followed": 300,
+}  # fmt: skip
+
+
+def cell(**changes: Any) -> Cell:
+    return Cell(**(FLOODED | changes))
+
+
+def found(
+    *cells: Cell,
+    hour: int = 14,
+    kind: Kind = Kind.LANDING,
+    network: Network | Unavailable = HOME,
+    campaign: dict[str, str] | None = None,
+    ref: Reference = REF,
+) -> dict[str, tuple[str, ...]]:
+    obs = Observation(
+        kind,
+        "acme",
+        0,
+        Page("acme.example", "/offer", campaign or {}),
+        Client("192.0.2.1"),
+        Request("GET", "/offer", ()),
+        network=network,
+        velocity=Unavailable("test"),
+        campaign=Campaign(cells, hour),
+    )
+    return {signal.id: signal.evidence for signal in detect(obs, ref)}
+
+
+def test_a_flood_is_many_clicks_that_go_nowhere() -> None:
+    assert flood(cell()) == pytest.approx(1 - 90 / 610)
+    told = found(cell(), cell(name="publisher x", engaged=300))
+    assert told["campaign.flood"] == (
+        "campaign roofs",
+        "412 clicks in 60 minutes, usual is 38",
+        "9 % of the visitors go on, usual is 61 %",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"engaged": 590},  # a television spot
+        {"windows": 13},  # not two days old
+        {"engaged": -1},
+        {"engaged_usual": -1},
+        {"engaged": 20, "engaged_usual": 140},  # nobody ever goes on
+        {"clicks": 70},  # a good day
+        {"spread": 100},  # a restless campaign
+        {"clicks": 25, "usual": 2, "spread": 1},  # too few to tell
+        {"followed": 4, "engaged": 400},  # chance
+        {"deep": True, "engaged": 200, "engaged_usual": 420},  # curious people read one page
+    ],
+)
+def test_what_is_no_flood(changes: dict[str, Any]) -> None:
+    assert flood(cell(**changes)) is None
+    assert found(cell(**changes)) == {}
+
+
+def test_whole_browsers_that_go_no_further() -> None:
+    deep = cell(deep=True, engaged=20, engaged_usual=420)
+    assert found(deep)["campaign.flood"][2].startswith("2 % of the visitors go on to a second page or a form")
+
+
+@given(st.builds(Cell, st.just("campaign x"), *[st.integers(-1, 10_000)] * 7, st.integers(-1, 10_000)))
+def test_a_share_is_a_share(any_cell: Cell) -> None:
+    share = flood(any_cell)
+    assert share is None or 0 <= share <= 1
+
+
+def test_forms_are_never_told() -> None:
+    assert found(cell(), kind=Kind.SUBMISSION) == {}
+
+
+@pytest.mark.parametrize(("hour", "told"), [(0, False), (1, True), (4, True), (5, False), (-1, False)])
+def test_a_burst_in_the_night(hour: int, told: bool) -> None:
+    burst = cell(clicks=80, usual=4, spread=2, engaged_usual=-1)
+    assert ("campaign.night_burst" in found(burst, hour=hour)) is told
+
+
+def test_a_burst_of_people_in_the_night() -> None:
+    assert found(cell(clicks=80, usual=4, spread=2, engaged=600), hour=2) == {}
+
+
+ROOFS = CampaignSettings("roofs north", (("utm_campaign", "Roofs-North"),), ("DE", "AT"))
+TOLD = REF.with_site(SiteSettings(campaigns=(ROOFS,)))
+
+
+def geo(network: Network | Unavailable, campaign: str = "roofs-north") -> tuple[str, ...] | None:
+    return found(network=network, campaign={"utm_campaign": campaign}, ref=TOLD).get("campaign.geo")
+
+
+def test_a_country_in_which_the_campaign_is_not_shown() -> None:
+    assert geo(Network(country="VN", kind="consumer")) == ("roofs north", "VN", "DE, AT")
+    assert geo(Network(country="AT", kind="consumer")) is None
+    assert geo(Network(country="VN", kind="consumer"), "another") is None
+    assert geo(Network(kind="consumer")) is None
+    assert geo(Unavailable("geoip: away")) is None
+
+
+@pytest.mark.parametrize("kind", sorted(ELSEWHERE))
+def test_whose_place_is_not_their_networks(kind: str) -> None:
+    assert geo(Network(country="VN", kind=kind)) is None
+
+
+def test_a_campaign_without_countries_is_shown_anywhere() -> None:
+    anywhere = SiteSettings(campaigns=(CampaignSettings("roofs", (("utm_campaign", "roofs"),)),))
+    assert found(network=Network(country="VN"), campaign={"utm_campaign": "roofs"}, ref=REF.with_site(anywhere)) == {}
