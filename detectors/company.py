@@ -125,9 +125,9 @@ def _website(website: str, lead: Lead, ref: Reference) -> Iterator[Signal]:
 def _match(host: str, lead: Lead, ref: Reference) -> Iterator[Signal]:
     owner = registrable(host)
     for address in map(parse, lead.values("email")[:1]):
-        if isinstance(address, Address) and owner is not None and owner == address.registrable:
-            if ref.domains.classify(address.domain, owner).kind is DomainKind.OTHER:
-                yield Signal("company.website_match")
+        same = isinstance(address, Address) and owner is not None and owner == address.registrable
+        if same and ref.domains.classify(host, owner).kind is DomainKind.OTHER:
+            yield Signal("company.website_match")
 
 
 def _host(website: str) -> str:
@@ -137,7 +137,7 @@ def _host(website: str) -> str:
         host = (urlsplit(text).hostname or "").rstrip(".")
     except ValueError:  # brackets or characters that no address has
         return ""
-    if any(character.isspace() for character in host) or "." not in host and ":" not in host:
+    if any(character.isspace() for character in host) or ("." not in host and ":" not in host):
         return ""
     return f"[{host}]" if ":" in host else host
 

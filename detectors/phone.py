@@ -39,6 +39,9 @@ GUESSED = 0.4
 
 # Kinds of network whose country is not the visitor's.
 _ELSEWHERE = frozenset({"relay", "vpn", "tor", "proxy", "hosting", "cdn", "crawler"})
+# Kinds whose visitors mostly live in the network's country; phones roam, students come from everywhere.
+_SETTLED = frozenset({"consumer", "business"})
+_NEIGHBOURS = tuple(frozenset(group) for group in load("phone_neighbours.yaml")[0]["groups"])
 _SEPARATORS = re.compile(r"[/;|\n]|,\s|\s(?:or|oder|ou|o|y|und|and)\s", re.IGNORECASE)
 _RUN_UP = "01234567890"
 _RUN_DOWN = "9876543210"
@@ -56,6 +59,7 @@ class Phone:
     code     country calling code
     valid    does the numbering plan assign it (as of the library's version)
     premium  does calling it cost extra
+    kind     what kind of line it is, in words; "" where the plan does not tell
     guessed  was the country taken from the network
     """
 
@@ -65,6 +69,7 @@ class Phone:
     valid: bool
     premium: bool
     guessed: bool
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,12 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(obs.lead, Lead):
         return
     expected = ref.form.expected_countries
-    network = _network_country(obs.network)
+    network, settled = _network_country(obs.network), _settled_country(obs.network)
     for value in dict.fromkeys(obs.lead.values("phone")[:JUDGED]):
-        yield from _judge(value, expected, network)
+        yield from _judge(value, expected, network, settled)
 
 
-def _judge(value: str, expected: tuple[str, ...], network: str | None) -> Iterator[Signal]:
+def _judge(value: str, expected: tuple[str, ...], network: str | None, settled: str | None) -> Iterator[Signal]:
     found = read(value, expected, network)
     pattern = _invented(found.e164 if isinstance(found, Phone) else "", _digits(value[:LONGEST]))
     if pattern is not None:
@@ -113,14 +118,25 @@ def _judge(value: str, expected: tuple[str, ...], network: str | None) -> Iterat
         return
     if found.premium:
         yield Signal("phone.premium", evidence=(found.region or str(found.code),))
-    known = expected or ((network,) if network else ())
-    codes = {phonenumbers.country_code_for_region(country) for country in known}
-    if known and found.code not in codes and found.code != 800:  # +800: free call in many countries
-        yield Signal(
-            "phone.country",
-            evidence=(found.region or f"+{found.code}", ", ".join(known)),
-            strength=1.0 if expected else 0.5,
-        )
+    elif found.kind not in _ORDINARY:
+        yield Signal("phone.kind", evidence=(found.kind,))
+    if expected:
+        codes = {phonenumbers.country_code_for_region(country) for country in expected}
+        if found.code not in codes and found.code != 800:  # +800: free call in many countries
+            yield Signal("phone.country", evidence=(found.region or f"+{found.code}", ", ".join(expected)))
+    elif (
+        settled is not None
+        and found.region is not None
+        and found.code != phonenumbers.country_code_for_region(settled)
+        and not any(settled in group and found.region in group for group in _NEIGHBOURS)
+    ):
+        yield Signal("phone.network_country", evidence=(found.region, settled))
+
+
+def _settled_country(network: object) -> str | None:
+    """Country of a network whose visitors live where it is, as far as one can tell: a line at home or of a firm. Else None."""
+    country = _network_country(network)
+    return country if isinstance(network, Network) and network.kind in _SETTLED else None
 
 
 def _network_country(network: object) -> str | None:
@@ -198,6 +214,7 @@ def _in_region(text: str, region: str | None, guessed: bool) -> Phone | PhonePro
         valid=kind != PhoneNumberType.UNKNOWN,
         premium=kind == PhoneNumberType.PREMIUM_RATE,
         guessed=guessed,
+        kind=_KINDS.get(kind, ""),
     )
 
 
@@ -207,6 +224,19 @@ def _without_area(text: str, region: str) -> bool:
     return len(digits) <= 8 and not digits.startswith("0") and phonenumbers.ndd_prefix_for_region(region, True) == "0"
 
 
+_KINDS = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "fixed line",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed line or mobile",
+    PhoneNumberType.VOIP: "internet telephony",
+    PhoneNumberType.TOLL_FREE: "free call",
+    PhoneNumberType.SHARED_COST: "shared cost",
+    PhoneNumberType.PERSONAL_NUMBER: "personal number",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.UAN: "number of a whole company",
+    PhoneNumberType.VOICEMAIL: "voice mail",
+}
+_ORDINARY = frozenset({"", "mobile", "fixed line", "fixed line or mobile"})
 _PARSE_ERRORS = {
     NumberParseException.INVALID_COUNTRY_CODE: "no such country code",
     NumberParseException.NOT_A_NUMBER: "no number",

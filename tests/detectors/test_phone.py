@@ -102,12 +102,40 @@ def test_an_area_code_left_out_is_no_fault(ref: Reference) -> None:
 
 def test_what_rests_on_the_network_speaks_softly(ref: Reference) -> None:
     assert found(ref, "0155 2345679", network=Network(country="DE")) == [Signal("phone.invalid", ("DE",), GUESSED)]
-    assert found(ref, "+49 171 2345679", network=Network(country="FR")) == [Signal("phone.country", ("DE", "FR"), 0.5)]
+    line = Network(country="JP", kind="consumer")
+    assert found(ref, "+49 171 2345679", network=line) == [Signal("phone.network_country", ("DE", "JP"))]
+    assert found(ref, "+49 171 2345679", network=line, expected=("DE",)) == []
+
+
+@pytest.mark.parametrize("kind", ["mobile", "mixed", "relay", "vpn", "education", "hosting", ""])
+def test_where_people_are_on_the_move_the_networks_country_says_nothing(ref: Reference, kind: str) -> None:
+    assert found(ref, "+49 171 2345679", network=Network(country="JP", kind=kind)) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [("+49 171 2345679", "FR"), ("+33 6 12 34 90 71", "MA"), ("+91 98765 12345", "AE"), ("+1 212 867 5309", "CA")],
+)
+def test_neighbours_and_migrants_are_spared(ref: Reference, number: str, country: str) -> None:
+    assert found(ref, number, network=Network(country=country, kind="consumer")) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+44 56 1234 9071", "internet telephony"),
+        ("+1 800 234 5678", "free call"),
+        ("+49 171 2345679", None),
+        ("+49 30 901820", None),
+    ],
+)
+def test_lines_that_are_neither_mobile_nor_fixed_are_said(ref: Reference, number: str, kind: str | None) -> None:
+    assert found(ref, number) == ([] if kind is None else [Signal("phone.kind", (kind,))])
 
 
 @pytest.mark.parametrize("label", ["relay:iCloud Private Relay", "vpn:Mullvad", "tor:exit", "hosting:AWS"])
 def test_the_country_of_a_tunnel_is_not_the_visitors(ref: Reference, label: str) -> None:
-    assert found(ref, "+49 171 2345679", network=Network(country="FR", labels=(label,))) == []
+    assert found(ref, "+49 171 2345679", network=Network(country="JP", kind="consumer", labels=(label,))) == []
 
 
 def test_shared_calling_codes_are_one_country(ref: Reference) -> None:
