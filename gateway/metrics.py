@@ -53,6 +53,11 @@ METRICS = {
     "leadgate_holdouts": Spec(
         "counter", "Submissions forwarded although they would have been held, to measure how often holding is wrong.", ("site", "form")
     ),
+    "leadgate_holdout_followed": Spec("gauge", "Hold-outs of the last 90 days that have a label.", across="max"),
+    "leadgate_holdout_good": Spec("gauge", "Of these, people.", across="max"),
+    "leadgate_holdout_rate": Spec("gauge", "Share of people among them: how often holding is wrong.", across="max"),
+    "leadgate_holdout_rate_low": Spec("gauge", "Lower end of its 95 % interval.", across="max"),
+    "leadgate_holdout_rate_high": Spec("gauge", "Upper end of its 95 % interval.", across="max"),
     "leadgate_unjournaled": Spec(
         "counter", "Form submissions passed on although the store could not commit in time.", ("site",)
     ),

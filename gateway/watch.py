@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gateway.config import Config
 from gateway.delivery.mail import MailFailed, send
 from gateway.intake.proxy_suspicion import ProxySuspicion
+from gateway.labels.gauges import HoldoutGauges
 from gateway.log import log, seldom
 from gateway.metrics import Metrics
 from gateway.model import LeadState, now_us
@@ -38,6 +39,7 @@ class Watch:
         self._suspicion = suspicion
         self._config = config
         self._now = now
+        self._holdouts = HoldoutGauges(store, metrics, config)
         self._healthy = True
         self._failed = 0
         self._advice: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class Watch:
             self._proxy()
             try:
                 await self._leads()
+                await self._holdouts.look()
             except StoreError as error:
                 if not self._spooling():  # that was told when it began
                     seldom("store failed", "reading", reason=str(error), remedy="look at the store")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from detectors.reference import Reference
 from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, operator_store, print_json
 from gateway.cli.report import SinceOption, StoreOption, UntilOption, moment_option
 from gateway.config import Config
@@ -76,6 +75,10 @@ def backtest(
     changed_config: Annotated[
         Path | None, typer.Option("--with-config", help="Other settings to try: thresholds, lists, forms.")
     ] = None,
+    model: Annotated[
+        Literal["shadow", "off"] | None,
+        typer.Option(help="Let models count that are only tried out, or none at all. Default: those in force."),
+    ] = None,
     store: StoreOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -94,7 +97,7 @@ def backtest(
     Without PACK or DIR: by the rules in force, which tells what changed since the records were made.
     """
     from gateway.learning.backtest import backtest as run
-    from gateway.learning.generations import BadChange, Judges, Past, changed_rules, in_force
+    from gateway.learning.generations import BadChange, Judges, Past, changed_rules, in_force, reference_for
     from gateway.learning.recorded import Span
     from gateway.learning.words import of_backtest
     from rules import loader
@@ -104,10 +107,10 @@ def backtest(
     other = settings if changed_config is None else load(changed_config)
     bar = Bar()
     try:
-        reference = Reference.builtin()
+        reference, tried = reference_for(settings), reference_for(other, model or "")
         old = in_force(settings, reference)
         with changed_rules(other, change) as rules:
-            new = Judges(other, loader.load(local_dir=rules), reference)
+            new = Judges(other, loader.load(local_dir=rules), tried)
     except BadChange as error:
         fail(str(error), BAD_USAGE)
     except UNUSABLE as error:

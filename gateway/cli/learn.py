@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detectors.reference import Reference
 from gateway.cli.backtest import Bar, on_store
 from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, print_json
 from gateway.cli.report import SinceOption, StoreOption, UntilOption, moment_option
@@ -39,7 +38,7 @@ def learn(
     """Refit the weights of signals on labels, with the shipped ones as prior, and say what would change. Never switches by itself."""
     import tempfile
 
-    from gateway.learning.generations import Judges, in_force
+    from gateway.learning.generations import Judges, in_force, reference_for
     from gateway.learning.learn import NotWritable, effect, evidence_of, write
     from gateway.learning.learn import learn as refit
     from gateway.learning.recorded import Span
@@ -50,8 +49,8 @@ def learn(
     settings = load(config)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         fail(f"{out} has something in it; name a new directory with --out", BAD_USAGE)
-    reference = Reference.builtin()
     try:
+        reference = reference_for(settings)
         judges = in_force(settings, reference)
     except UNUSABLE as error:
         fail(str(error), BAD_USAGE)

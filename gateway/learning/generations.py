@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -14,12 +15,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import detectors
+from detectors.anomaly.model import Models
 from detectors.observation import Observation
 from detectors.reference import Reference
 from gateway.config import Config
 from gateway.evidence.record import Record
 from gateway.generation import Generation
 from gateway.generation import build as build_generation
+from gateway.models.files import models_for
 from gateway.pipeline import Judgement
 from gateway.stores.records import Store
 from gateway.upstream.client import Upstream
@@ -115,6 +118,16 @@ def _settings(kept: dict[str, object], base: Config) -> Config:
         }
     dumped = base.model_dump(mode="json", include={"admin", "listen"})
     return Config.model_validate(dumped | tree)
+
+
+def reference_for(config: Config, models: str = "") -> Reference:
+    """Lists and models in force. models: "shadow" lets those count that are tried out, "off" none."""
+    found, _ = models_for(config)
+    if models == "shadow":
+        found = Models.of({**found.active, **found.shadow}, {})
+    elif models == "off":
+        found = Models.builtin()
+    return replace(Reference.builtin(), anomaly=found)
 
 
 def in_force(config: Config, reference: Reference) -> Judges:
