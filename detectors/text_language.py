@@ -55,6 +55,11 @@ class Languages:
             tuple(sorted(ranges)),
         )
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every language whose script is known (ISO 639-1)."""
+        return frozenset().union(*self.scripts.values())
+
     def script_of(self, text: str) -> tuple[str, int]:
         """The script of most letters, or "", and how many letters there are."""
         letters = Counter(text)

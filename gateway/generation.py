@@ -195,7 +195,7 @@ def _routes(
 
 def _of_site(site: Site) -> SiteSettings:
     campaigns = [CampaignSettings(each.name, tuple(each.match.items()), tuple(each.countries)) for each in site.campaigns]
-    return SiteSettings(timezone=site.timezone, campaigns=tuple(campaigns))
+    return SiteSettings(tuple(site.languages), timezone=site.timezone, campaigns=tuple(campaigns))
 
 
 def _entry(entry: ListEntry) -> Entry:

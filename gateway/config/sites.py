@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.config.languages import Language
 from gateway.config.lists import Country
 from gateway.config.outcomes import HoldOut
 from gateway.config.values import (
@@ -337,6 +338,14 @@ class Site(Section):
         max_length=64,
         description=(
             'Where its customers live, as an IANA name: "Europe/Berlin". Only then a burst of clicks deep in the night can be told from one by day.'
+        ),
+    )
+    languages: Annotated[tuple[Language, ...], BeforeValidator(one_or_many)] = Field(
+        default=(),
+        max_length=20,
+        description=(
+            "Languages its customers write in, two letters each (ISO 639-1): a free text in another one is then a weak sign, never more. English "
+            "and short texts never are. Empty: any."
         ),
     )
     campaigns: tuple[Campaign, ...] = Field(
