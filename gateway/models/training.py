@@ -22,6 +22,8 @@ HELD_BACK = 0.2
 """Share of the traffic, its newest, that a model is compared with and not trained on."""
 TRIMMED = 0.1
 """Share of the rest that is left out of the second pass, its most unusual: as much of accepted traffic as may be bad."""
+PASSES = 4
+"""Times a forest is grown, each on what the one before found least unusual of all: programs that hide each other in the first come out in the next."""
 LEAST_KNOWN_BAD = 0.75
 """Least area under the curve against the shipped examples of bad traffic. Half is chance; a model grown on floods stays far below."""
 LEAST_LABELLED = 0.55
@@ -78,7 +80,7 @@ class Trained:
 
 
 def train(traffic: Traffic, now: int) -> Trained:
-    """Two passes: the most unusual of the first is left out of the second, so that programs among the accepted do not become usual. Raises Refused."""
+    """In several passes: the most unusual of one is left out of the next, so that programs among the accepted do not become usual. Raises Refused."""
     features = FEATURES[traffic.kind]
     order = np.argsort(traffic.at, kind="stable")
     rows, at = traffic.rows[order], traffic.at[order]
@@ -88,8 +90,10 @@ def train(traffic: Traffic, now: int) -> Trained:
         raise Refused("there are not even two observations to learn from")
     median = medians(learned)
     cut = one_sided(fill(learned, median), median, features)
-    first, _ = grow(cut, features)
-    kept = np.argsort(score(first, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
+    kept = np.arange(len(cut))
+    for _ in range(PASSES - 1):
+        earlier, _ = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
+        kept = np.argsort(score(earlier, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
     fitted, forest = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
     usual = learned[kept]
     draft = Trained(_describe(traffic, now, forest, usual, median, at), forest.onnx, fitted, median)
@@ -205,6 +209,11 @@ def auc(bad: NDArray[np.float64], good: NDArray[np.float64]) -> float:
     return float(below.mean() / 2 / len(ordered))
 
 
+def _quantiles(column: Rows, middle: float) -> tuple[float, ...]:
+    known = column[~np.isnan(column)]
+    return tuple(map(float, np.percentile(known, QUANTILES))) if len(known) else (float(middle),) * len(QUANTILES)
+
+
 def bins(column: Rows) -> Bins:
     known = column[~np.isnan(column)].astype(np.float64)
     if not len(known):
@@ -219,7 +228,6 @@ def _describe(
 ) -> Description:
     digest = hashlib.sha256(forest.onnx).hexdigest()
     made = datetime.fromtimestamp(now / 1e6, UTC)
-    filled = fill(usual, median)
     return Description(
         format=FORMAT,
         schema=SCHEMA,
@@ -237,7 +245,7 @@ def _describe(
         norm=forest.norm,
         features=NAMES[traffic.kind],
         median=tuple(map(float, median)),
-        quantiles=tuple(tuple(map(float, np.percentile(column, QUANTILES))) for column in filled.T),
+        quantiles=tuple(_quantiles(column, middle) for column, middle in zip(usual.T, median, strict=True)),
         bins=tuple(bins(column) for column in usual.T),
         reference=(),
         direction=Direction(0.0),

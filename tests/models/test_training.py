@@ -1,0 +1,129 @@
+"""Training: programs among the accepted do not become usual, a backwards model is refused, the same traffic gives the same model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from usual_rows import NOW, bots, model, traffic, trained, usual
+
+from detectors.anomaly.feature_sets import NAMES
+from detectors.data_files import load
+from detectors.observation import Kind
+from gateway.models.training import LEAST_LABELS, Refused, auc, bins, examples, train, without_knot
+
+KINDS = pytest.mark.parametrize("kind", list(Kind))
+
+
+def mixed(kind: Kind, share: float, count: int = 3000):
+    """Bots come all the time, also in the held-back part."""
+    rows = usual(kind, count)
+    places = np.random.default_rng(9).choice(count, int(count * share), replace=False)
+    rows[places] = bots(kind, len(places))
+    return rows
+
+
+@KINDS
+def test_a_tenth_of_bots_among_the_accepted_does_not_hide_their_like(kind: Kind) -> None:
+    clean, dirty = trained(kind), train(traffic(kind, mixed(kind, 0.1)), NOW)
+    people, programs = usual(kind, 1500, 11), bots(kind, 300, 12)
+    separation = [auc(one.scores(programs), one.scores(people)) for one in (clean, dirty)]
+    assert separation[0] > 0.97
+    assert separation[1] > separation[0] - 0.02
+    reference = np.array(dirty.about.reference)
+    assert (np.searchsorted(reference, dirty.scores(people)) / (len(reference) + 1) >= 0.997).mean() < 0.01
+
+
+@KINDS
+def test_a_model_of_floods_is_refused(kind: Kind) -> None:
+    """Fraud is the bulk of it, as on raw ad clicks: what is bad looks usual."""
+    chance = np.random.default_rng(3)
+    bulk = np.tile(examples(kind, trained(kind).median), (500, 1))
+    bulk *= 0.7 + 0.6 * chance.random(bulk.shape).astype(np.float32)
+    rows = np.concatenate([bulk, usual(kind, 300)])[chance.permutation(len(bulk) + 300)]
+    with pytest.raises(Refused, match="backwards"):
+        train(traffic(kind, rows), NOW)
+
+
+def test_labels_that_say_the_opposite_refuse_it() -> None:
+    kind = Kind.SUBMISSION
+    rows = usual(kind, 1500)
+    with pytest.raises(Refused, match="what people called bot or junk"):
+        train(traffic(kind, rows, bad=usual(kind, 60, 21), good=bots(kind, 60)), NOW)
+    made = train(traffic(kind, rows, bad=bots(kind, 60), good=usual(kind, 60, 22)), NOW)
+    direction = made.about.direction
+    assert direction.labelled is not None
+    assert direction.labelled > 0.95
+    assert (direction.bad, direction.good) == (60, 60)
+    few = train(traffic(kind, rows, bad=usual(kind, LEAST_LABELS - 1, 21)), NOW)
+    assert few.about.direction.labelled is None
+
+
+def test_the_newest_are_held_back_and_a_tenth_is_left_out() -> None:
+    about = trained(Kind.LANDING).about
+    assert (about.used, about.trimmed, about.reference_size) == (2160, 240, 600)
+    assert about.reference == tuple(sorted(about.reference))
+    assert about.first_at < about.last_at < NOW
+
+
+def test_what_nobody_had_before_is_unusual_all_the_same() -> None:
+    """All accepted visitors have this value; a forest alone would never ask for it."""
+    served = model(Kind.LANDING)
+    names = NAMES[Kind.LANDING]
+    row = list(served.about.median)
+    before = served.judge(row).score
+    row[names.index("click.moved")] = 2.0
+    row[names.index("click.values")] = 4.0
+    assert served.judge(row).score > before + 0.02
+
+
+def test_the_same_traffic_gives_the_same_model() -> None:
+    rows = usual(Kind.LANDING, 800)
+    assert train(traffic(Kind.LANDING, rows), NOW).about == train(traffic(Kind.LANDING, rows), NOW).about
+
+
+def test_columns_that_are_never_known_do_not_stop_it() -> None:
+    rows = usual(Kind.LANDING, 800)
+    rows[:, -1] = np.nan
+    about = train(traffic(Kind.LANDING, rows), NOW).about
+    assert about.median[-1] == 0
+    assert about.bins[-1].edges == ()
+
+
+def test_too_little_is_refused() -> None:
+    with pytest.raises(Refused):
+        train(traffic(Kind.LANDING, usual(Kind.LANDING, 2)), NOW)
+
+
+def test_the_tail_of_people_stays_in_the_comparison() -> None:
+    chance = np.random.default_rng(2)
+    people = np.sort(0.4 + chance.exponential(0.02, 2000))
+    assert len(without_knot(people)) >= 1995
+    knot = np.sort(np.concatenate([people, np.full(150, people.max() + 0.1)]))
+    assert without_knot(knot).max() < people.max() + 0.05
+    half = np.sort(np.concatenate([people, np.full(900, people.max() + 0.1)]))
+    assert len(without_knot(half)) == len(half)  # so many are no exception
+
+
+def test_area_under_the_curve() -> None:
+    assert auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert auc(np.array([0.0]), np.array([1.0])) == 0
+    assert auc(np.array([1.0]), np.array([1.0])) == 0.5
+
+
+def test_bins_share_out_what_was_seen() -> None:
+    found = bins(np.arange(1000, dtype=np.float32))
+    assert len(found.shares) == 10
+    assert found.shares == pytest.approx((0.1,) * 10, abs=0.002)
+    assert bins(np.full(50, 3, np.float32)).shares == (1.0, 0.0)
+
+
+@KINDS
+def test_the_examples_of_bad_traffic_name_features_and_cases(kind: Kind) -> None:
+    content, _ = load("anomaly_known_bad.yaml")
+    corpus = Path(__file__).parent.parent / "corpus"
+    assert len(content[kind]) >= 6
+    for example in content[kind]:
+        assert example["values"].keys() <= set(NAMES[kind]), example
+        assert (corpus / example["like"]).is_dir(), example
