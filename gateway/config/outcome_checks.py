@@ -8,7 +8,16 @@ from gateway.config.finding import Finding, Setting
 
 
 def check_outcomes(setting: Setting) -> Iterator[Finding]:
-    """Names that stand twice, and secrets that are not set."""
+    """Names that stand twice, secrets that are not set, hold-outs that hold nothing out."""
+    for number, site in enumerate(setting.config.sites):
+        for place, form in enumerate(site.forms):
+            if form.holdout.share and form.on_review == "forward":
+                yield Finding(
+                    ("sites", number, "forms", place, "holdout"),
+                    "nothing is held here, so that nothing can be held out",
+                    "take holdout out, or write on_review: hold",
+                    "warning",
+                )
     names = [each.source for each in setting.config.outcomes]
     for number, each in enumerate(setting.config.outcomes):
         if each.source in names[:number]:

@@ -78,11 +78,11 @@ async def noted(
     # The bounds of the record by themselves, so that other days' partitions are left alone.
     looked = (
         "SELECT record, at, id, event FROM events WHERE (record, at, id) > ($1::uuid, $2::bigint, $3::uuid) "
-        "AND record >= $1::uuid AND record >= $4::uuid AND record < $5::uuid ORDER BY record, at, id LIMIT"
+        "AND record >= $1::uuid AND record < $4::uuid ORDER BY record, at, id LIMIT"
     )
-    values = (*after, first, last)
+    values = (*after, last)
     rows = await connection.fetch(
-        f"SELECT record, at, id FROM ({looked} {LOOKED_AT}) AS looked WHERE event = ANY($6::text[]) ORDER BY record, at, id LIMIT $7::bigint",
+        f"SELECT record, at, id FROM ({looked} {LOOKED_AT}) AS looked WHERE event = ANY($5::text[]) ORDER BY record, at, id LIMIT $6::bigint",
         *values,
         list(names),
         limit + 1,

@@ -72,7 +72,7 @@ def noted(
     first = "" if since is None else first_id(since)
     last = LAST_ID if until is None else first_id(until)
     after, number = (first, -1) if position is None else (position.record, position.at)
-    values = (after, number, first, last)
+    values = (after, number, after, last)  # the bound by itself, so that the index begins there
     looked = (
         "SELECT record, n, event FROM events WHERE (record, n) > (?, ?) AND record >= ? AND record < ? "
         "ORDER BY record, n LIMIT"
