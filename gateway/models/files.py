@@ -14,6 +14,7 @@ import hmac
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -190,7 +191,8 @@ def write(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         problem = f"it cannot be written ({error.strerror})"
         raise FileProblem(path, problem, "Make model.directory writable, with room") from error
 
