@@ -193,14 +193,15 @@ def meaning(parameter: dict[str, object]) -> str:
 
 def main() -> int:
     check = sys.argv[1:] == ["--check"]
+    written = pages()
     stale = [
-        name for name, text in pages().items() if not (HERE / name).exists() or (HERE / name).read_text("utf-8") != text
+        name for name, text in written.items() if not (HERE / name).exists() or (HERE / name).read_text("utf-8") != text
     ]
     for name in stale:
         print(f"{'not current' if check else 'written'}: docs/reference/{name}")
         if not check:
             (HERE / name).parent.mkdir(exist_ok=True)
-            (HERE / name).write_text(pages()[name], "utf-8")
+            (HERE / name).write_text(written[name], "utf-8")
     return 1 if check and stale else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from gateway.config.messages import inner
@@ -12,8 +13,9 @@ from gateway.config.values import Section
 ID = "leadgate.schema.json"
 
 
+@cache
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of leadgate.yaml with descriptions, for yaml-language-server and others."""
+    """JSON Schema (2020-12) of leadgate.yaml with descriptions, for yaml-language-server and others. Not to be changed: made once."""
     schema = copy.deepcopy(Config.model_json_schema(mode="validation"))
     for block in (schema, *schema.get("$defs", {}).values()):
         for name in block.get("properties", {}):
