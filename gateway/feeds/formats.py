@@ -59,7 +59,7 @@ def _netset(line: str) -> str | None:
     bare = line.split("#", 1)[0].split(";", 1)[0].strip()
     if not bare or bare.startswith(_TOR_PROSE):
         return None
-    words = bare.split()
+    words = bare.replace(" - ", "-").split()
     return words[1] if words[0] == "ExitAddress" and len(words) > 1 else words[0]
 
 

@@ -62,7 +62,12 @@ def described(reader: NetworkReader) -> dict[str, Any]:
     return {
         "hash": reader.content_hash,
         "databases": [
-            {"name": d.name, "type": d.kind, "date": d.date.isoformat(), "attribution": d.attribution,}
+            {
+                "name": d.name,
+                "type": d.kind,
+                "date": d.date.isoformat(),
+                "attribution": d.attribution,
+            }
             for d in reader.databases
         ],
         "feeds": [{"label": f.label, "fetched": day(f.fetched_at), "sha256": f.sha256} for f in reader.feeds],
