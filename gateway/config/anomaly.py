@@ -13,7 +13,8 @@ class AnomalyModel(Section):
     """
 
     enabled: Flag = Field(
-        default=True, description="Train in the background, and use what was trained. Off: no model counts or is tried out."
+        default=True,
+        description="Train in the background, and use what was trained. Off: no model counts or is tried out.",
     )
     directory: str = Field(
         default="var/models",
@@ -23,12 +24,15 @@ class AnomalyModel(Section):
     every_hours: Whole = Field(default=24, ge=1, le=24 * 30, description="Hours after which a model is trained anew.")
     minimum: Whole = Field(
         default=2_000,
-        ge=500,
-        le=1_000_000,
+        ge=2_000,
+        le=500_000,
         description="Accepted requests of a site and kind below which nothing is learned: what is unusual among few is chance.",
     )
     newest: Whole = Field(
-        default=50_000, ge=1_000, le=500_000, description="Most accepted requests that are learned from, the newest ones."
+        default=50_000,
+        ge=2_000,
+        le=500_000,
+        description="Most accepted requests that are learned from, the newest ones.",
     )
     shadow_hours: Whole = Field(
         default=24,
@@ -37,8 +41,14 @@ class AnomalyModel(Section):
         description="Hours that a new model is tried out before it counts, if it is not worse than the one in force by then.",
     )
     max_seconds: Whole = Field(
-        default=900, ge=30, le=86_400, description="Seconds that training in the background may take; then it is ended and tried again when next due."
+        default=900,
+        ge=30,
+        le=86_400,
+        description="Seconds that training in the background may take; then it is ended and tried again when next due.",
     )
     max_memory_mb: Whole = Field(
-        default=2_048, ge=512, le=65_536, description="Address space of the training process, in MiB. It runs only while it trains."
+        default=2_048,
+        ge=512,
+        le=65_536,
+        description="Address space of the training process, in MiB. It runs only while it trains.",
     )

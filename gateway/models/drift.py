@@ -48,9 +48,11 @@ def percentiles(model: Model, rows: Rows) -> list[float]:
 
 def rank_correlation(one: list[float], other: list[float]) -> float:
     """Spearman's, -1..1; 1 where both rank alike. 0 where one of them has only one value."""
+    if len(one) < 2:
+        return 0.0
     ranks = [_ranks(np.array(values)) for values in (one, other)]
     spread = [float(rank.std()) for rank in ranks]
-    if len(one) < 2 or not all(spread):
+    if not all(spread):
         return 0.0
     return float(((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())).mean() / spread[0] / spread[1])
 
