@@ -105,6 +105,10 @@ class Kinds:
         """The shipped table and words; `own`: (AS number, kind) pairs that overrule them. Built once per process and `own`."""
         return _builtin(own)
 
+    def reviewed(self, asn: int) -> str | None:
+        """What the table says of the system, "" where it says that nothing can be told; None where it does not know it."""
+        return self._table.get(asn)
+
     def _of(
         self,
         asn: int | None,

@@ -75,3 +75,67 @@ def test_shipped_tables_name_kinds_only() -> None:
     shipped = Kinds.builtin()
     assert set(shipped._table.values()) <= {*KINDS, ""}
     assert {rule.kind for rule in shipped._rules} <= {*KINDS, ""}
+
+
+@pytest.mark.parametrize(
+    ("asn", "kind"),
+    [
+        (29465, "mobile"),  # MTN Nigeria and
+        (36873, "mobile"),  # Airtel Nigeria stand on a public list of bad networks
+        (3561, ""),
+        (4323, ""),
+        (6939, ""),
+        (174, ""),
+        (20940, "cdn"),  # carries people's relays
+        (13335, "cdn"),
+        (54113, "cdn"),
+        (51207, "mobile"),
+        (3320, "consumer"),
+        (7922, "consumer"),
+        (3209, "mixed"),
+        (680, "education"),
+        (786, "education"),
+        (22616, "proxy"),
+        (136787, "vpn"),
+        (721, "government"),
+        (521, "business"),
+        (16509, "hosting"),
+        (24940, "hosting"),
+        (15169, ""),  # crawlers, offices and people's proxies under one number
+    ],
+)
+def test_well_known_operators(asn: int, kind: str) -> None:
+    assert Kinds.builtin().of(asn, "Hosting and Telecom University Bank") == kind
+
+
+@pytest.mark.parametrize(
+    ("organisation", "kind"),
+    [
+        ("Universität Beispiel", "education"),
+        ("Example Independent School District", "education"),
+        ("University Federal Credit Union", "business"),
+        ("Uniwersytet Przykladowy w Warszawie", "education"),
+        ("PEMERINTAH KABUPATEN CONTOH", "government"),
+        ("Prefeitura Municipal de Exemplo", "government"),
+        ("City of Example", "government"),
+        ("City of Example Fiber", "consumer"),
+        ("EXEMPLO TELECOMUNICACOES LTDA", "consumer"),
+        ("PT Contoh Jaringan Nusantara", "consumer"),
+        ("Kabelnetz Beispiel GmbH", "consumer"),
+        ("Beispiel Rechenzentrum GmbH", "hosting"),
+        ("Ornek Veri Merkezi Hizmetleri", "hosting"),
+        ("Exemplo Hospedagem de Sites", "hosting"),
+        ("CloudExample Servers LLC", "hosting"),
+        ("Cloud Fibra Telecom e Hosting", "consumer"),
+        ("Hostel Example SL", ""),
+        ("Example Mobile Telecom", "mobile"),
+        ("Orange County Department of Roads", "government"),
+        ("Grand Hotel Example", "business"),
+        ("Banco de Ejemplo S.A.", "business"),
+        ("Klinikum Beispielstadt", "business"),
+        ("Example Corporation", "business"),
+        ("Example LLC", ""),
+    ],
+)
+def test_names_of_many_languages(organisation: str, kind: str) -> None:
+    assert Kinds.builtin().of(None, organisation) == kind

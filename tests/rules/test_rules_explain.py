@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from detectors.observation import Kind, Observation, Unavailable
+from detectors.observation import Company, Kind, Observation, Unavailable
 from detectors.signal import Signal
 from geoip.network import Network
 from rules.explain import FACT_NAMES, Explanation, explain
@@ -30,6 +30,18 @@ def judge(rules: Ruleset, obs: Observation, *signals: Signal, hit: ListHit | Non
 
 def section(explanation: Explanation, key: str) -> tuple[str, ...]:
     return next((s.lines for s in explanation.sections if s.key == key), ())
+
+
+def test_where_somebody_works_is_told(rules: Ruleset, landing: Make) -> None:
+    office = Network(64496, "Example Steel", "DE", (), "business")
+    verdict = judge(rules, landing())
+    told = explain(verdict, Kind.LANDING, network=office, company=Company("Example Steel", "steel.example"))
+    assert section(told, "network") == (
+        "Example Steel, AS64496, DE; kind of network: business",
+        "In the own network of Example Steel (steel.example)",
+    )
+    nameless = explain(verdict, Kind.LANDING, network=office, company=Company("Example Steel"))
+    assert section(nameless, "network")[1] == "In the own network of Example Steel"
 
 
 def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
