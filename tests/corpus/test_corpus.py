@@ -3,6 +3,7 @@ here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from detectors import run
+from detectors.anomaly.model import Models
 from detectors.observation import (
     Campaign,
     Click,
@@ -75,6 +77,7 @@ INPUT = {
     "pointer",
     "settings",
     "site_settings",
+    "model",
 }
 EXPECTED = {"signals", "absent", "silent", "decision", "quality", "ivt", "history"}
 
@@ -108,6 +111,14 @@ def _reader() -> NetworkReader:
 @cache
 def _reference() -> Reference:
     return Reference.builtin()
+
+
+@cache
+def _models(role: str, kind: Kind) -> Models:
+    """The site has a model of made-up usual traffic, which counts ("active") or is tried out ("shadow")."""
+    from usual_rows import model
+
+    return Models.of(**({"active": {}, "shadow": {}} | {role: {("acme", kind): model(kind)}}))
 
 
 @cache
@@ -226,10 +237,11 @@ def _lead(case: dict[str, Any]) -> Lead | Unavailable:
 
 
 def judge(
-    obs: Observation, settings: dict[str, Any], site: dict[str, Any] | None = None
+    obs: Observation, settings: dict[str, Any], site: dict[str, Any] | None = None, model: str = ""
 ) -> tuple[list[Signal], Verdict]:
     form, of_site = FormSettings(**_tuples(settings)), _site(site or {})
-    signals, failures = run(obs, _reference().with_site(of_site).with_form(form))
+    reference = replace(_reference(), anomaly=_models(model, obs.kind)) if model else _reference()
+    signals, failures = run(obs, reference.with_site(of_site).with_form(form))
     assert not failures
     return signals, _rules().judge(signals, obs, _rules().policy(obs.kind))
 
@@ -251,7 +263,7 @@ def test_corpus(name: str) -> None:
     case, expected = _yaml(HERE / name / "input.yaml"), _yaml(HERE / name / "expected.yaml")
     assert case["story"]
     assert not expected.keys() - EXPECTED, f"not known in expected.yaml: {expected.keys() - EXPECTED}"
-    signals, verdict = judge(observation(case), case.get("settings", {}), case.get("site_settings", {}))
+    signals, verdict = judge(observation(case), case.get("settings", {}), case.get("site_settings", {}), case.get("model", ""))
     shown = [(signal.id, signal.evidence) for signal in signals]
     by_id = {reason.signal: list(reason.evidence) for reason in verdict.reasons}  # composites add some
     by_id |= {signal.id: list(signal.evidence) for signal in signals}
