@@ -95,6 +95,8 @@ def _why(kinds: Kinds, found: Network, ranged: tuple[str, ...], statements: list
     if kind in PINNED and sayers:
         return f"the database {sayers[0].database} says so of the address"
     if found.asn is not None and kinds.of(found.asn, None) == kind:
+        if Kinds.builtin().of(found.asn, None) != kind:
+            return f"geoip.kinds of your settings says so of AS{found.asn}"
         return f"AS{found.asn} stands in the table of known operators"
     if label is not None:
         return f"the address is in the range {label}"

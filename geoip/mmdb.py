@@ -155,6 +155,9 @@ _STATEMENTS = (
 """The first field with a word that is known here is the statement."""
 
 _TELLING = frozenset({name for name, _ in _FLAGS} | {name for name, _ in _STATEMENTS})
+_NESTED = ("traits", "as", "privacy")
+"""Where GeoIP2, DB-IP and IPinfo put fields one level down."""
+_BEYOND_NAMES = _TELLING.union(_NESTED)
 
 
 def facts_of(found: object) -> Facts:
@@ -162,12 +165,12 @@ def facts_of(found: object) -> Facts:
     if not isinstance(found, Mapping):
         return Facts()
     source: Mapping[str, Any] = found
-    for name in ("traits", "as", "privacy"):  # GeoIP2 and DB-IP; IPinfo's nested shapes
+    if _BEYOND_NAMES.isdisjoint(source):  # most databases, and each address not seen before comes this way
+        return Facts(_asn(source), _organisation(source), _country(source))
+    for name in _NESTED:
         inner = found.get(name)
         if isinstance(inner, Mapping):
             source = {**inner, **source}
-    if _TELLING.isdisjoint(source):
-        return Facts(_asn(source), _organisation(source), _country(source))
     return Facts(_asn(source), _organisation(source), _country(source), tuple(_labels(source)), tuple(_stated(source)))
 
 
@@ -190,6 +193,8 @@ def _organisation(source: Mapping[str, Any]) -> str | None:
 def _country(source: Mapping[str, Any]) -> str | None:
     for name in ("country", "country_code", "registered_country"):
         value = source.get(name)
+        if value is None:
+            continue
         if isinstance(value, Mapping):
             value = value.get("iso_code")
         # IPinfo Lite has the country's name in `country` and the code in `country_code`
