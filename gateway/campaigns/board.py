@@ -197,7 +197,8 @@ class Board:
             await asyncio.sleep(FLUSH_S)
 
     async def tick(self, now: int) -> None:
-        """One round at `now`: look at visitors, bring what was noted, and from time to time read it back."""
+        """One round at `now`: bring what was noted, look at visitors, and from time to time read it all back."""
+        await self._bind(now)
         await self._look(now)
         await self._flush(now)
         if now - self._read_at >= REFRESH_S * US:
@@ -234,10 +235,12 @@ class Board:
                 if any(went[1:]):
                     adds[f"{key}{DEEP}".encode()] += 1
 
-    async def _flush(self, now: int) -> None:
+    async def _bind(self, now: int) -> None:
         seals, self._seals = list(self._seals), {}
         for at in range(0, len(seals), BATCH):
             await self._hot.observe([Seal(key, b"", SEAL_S) for key in seals[at : at + BATCH]], now)
+
+    async def _flush(self, now: int) -> None:
         adds, self._adds = self._adds, {}
         for bucket, counts in adds.items():
             fields = tuple(counts.items())

@@ -161,6 +161,13 @@ CASES = [
     ("flood-visitor", "landing", ("campaign.flood", "click.many_from_one"), {}, True),
     ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": COOKIE}, True),
     ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": Session("derived", "ab", 60, 2)}, False),
+    (
+        "flood-visitor",
+        "landing",
+        ("campaign.flood", "session.no_assets"),
+        {"session": Session("derived", "ab", 60, 4), "network": PHONES},
+        False,
+    ),
     ("slip-of-the-pen", "submission", ("email.no_mail", "email.mistyped"), {}, True),
     ("slip-of-the-pen", "submission", ("email.no_mail",), {}, False),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
