@@ -127,8 +127,8 @@ def submission(number: int, host: bytes = HOST, path: bytes = b"/lead") -> bytes
     first = [
         (b"Host", host),
         (b"Connection", b"keep-alive"),
-        (b"Content-Type", b"application/x-www-form-urlencoded"),
         (b"Origin", b"http://" + host),
+        (b"Content-Type", b"application/x-www-form-urlencoded"),
     ]
     fields = _head(_browser(number), first, b"same-origin", b"http://%b/offer" % host, _language(number))
     return _request(b"POST", path, [*fields, (b"X-Forwarded-For", ADDRESS)], _LEAD)

@@ -122,7 +122,10 @@ class EmailDomains:
         exceptions = frozenset(reviewed["exceptions"])
         spared = exceptions | frozenset(relay) | free
         mistyped = email_typos.table(lists["often_mistyped"], lists["rarely_mistyped"], lists["elsewhere"], spared)
-        good_curated = frozenset(curated) - spared
+        # a list of throw-away domains also holds slips of the pen that a collector of strays registered (gmial.com): whoever slips is a person.
+        # A changed first letter is rarely a slip: tmail.com and cmail.com stay what the list says.
+        slips = {domain for domain, meant in mistyped.items() if domain[0] == meant[0]}
+        good_curated = frozenset(curated) - spared - slips
         good_merged = frozenset(merged).difference(spared, good_curated, mistyped)
         digest = hashlib.sha256()
         for part in (good_curated, good_merged):

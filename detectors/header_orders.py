@@ -6,6 +6,7 @@ are), or a form is posted. The table is recorded from real browsers; see data/he
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
@@ -14,6 +15,9 @@ from detectors.data_files import load
 
 _OLDEST = {"chromium": 110, "firefox": 115}
 """First version that is held to the table. Older ones ordered some headers differently, and people still run them."""
+
+_OLDEST_SCRIPT = {"chromium": 140, "firefox": 115}
+"""The same for requests of scripts: until then Chrome sent their headers in an order that changed from version to version and from page to page."""
 
 _SPELLED = frozenset(
     {"host", "connection", "user-agent", "accept-encoding", "referer", "upgrade-insecure-requests"}
@@ -54,11 +58,17 @@ class HeaderOrders:
 
     @classmethod
     def builtin(cls) -> Self:
-        return cls(*load("header_orders.yaml"))
+        (recorded, first), (older, second) = load("header_orders.yaml"), load("header_orders_older.yaml")
+        table = {family: dict(rows) for family, rows in recorded.items()}
+        for family, rows in older.items():
+            for situation, sequences in rows.items():
+                table[family][situation] = [*table[family][situation], *sequences]
+        return cls(table, hashlib.sha256(f"{first}\n{second}".encode()).hexdigest())
 
-    def knows(self, family: str, major: int) -> bool:
-        """Is this version of the browser held to the table?"""
-        return family in self._spelling and major >= _OLDEST[family]
+    def knows(self, family: str, major: int, situation: str = "get") -> bool:
+        """Is this version of the browser held to the table where it opens a page (get), posts a form (post), or a script asks (script)?"""
+        oldest = _OLDEST_SCRIPT if situation == "script" else _OLDEST
+        return family in self._spelling and major >= oldest[family]
 
     def _check(self, family: str, situation: str, names: tuple[str, ...]) -> Findings:
         """situation: get (a page is opened), post (a form is posted as a page), script. names: in received order and

@@ -85,12 +85,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         yield from _library(obs)
         if request.version == "1.0" and "via" not in fields and "x-forwarded-for" not in fields:
             yield Signal("header.version", ("HTTP/1.0",))
-    if (
-        request.ordered
-        and request.complete
-        and not browser.embedded
-        and ref.orders.knows(browser.family, browser.major)
-    ):
+    if request.ordered and request.complete and not browser.embedded:
         yield from _order(request, browser, ref)
 
 
@@ -118,6 +113,8 @@ def _library(obs: Observation) -> Iterator[Signal]:
 def _order(request: Request, browser: Browser, ref: Reference) -> Iterator[Signal]:
     page = "upgrade-insecure-requests" in request.first
     situation = "script" if not page else "post" if request.method == "POST" else "get"
+    if not ref.orders.knows(browser.family, browser.major, situation):
+        return
     misplaced, misspelled = ref.orders.check(browser.family, situation, tuple([name for name, _ in request.headers]))
     if misplaced is not None:
         yield Signal("header.order", (misplaced.name, misplaced.after))

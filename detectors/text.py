@@ -55,7 +55,7 @@ def _of_one(text: str, ref: Reference) -> Iterator[Signal]:
     words = found.rest
     of_links = limits["links"]
     if found.number:
-        few = len(words.split()) <= of_links["only_words"]
+        few = _length(words) <= of_links["only_words"]
         strength = min(1.0, found.number / of_links["full"]) if found.number >= of_links["many"] else 0.0
         strength = max(strength, of_links["kinds"] if found.kinds else 0.0, of_links["only"] if few else 0.0)
         if strength:
@@ -74,6 +74,11 @@ def _of_one(text: str, ref: Reference) -> Iterator[Signal]:
             code = foreign(told, frozenset(ref.site.languages), lists.languages, of_language["ahead"])
             if code:
                 yield Signal("text.language", (code, ", ".join(ref.site.languages[:5])))
+
+
+def _length(text: str) -> float:
+    """Words of a text. Where words stand together (Chinese, Japanese, Thai, Khmer, Lao, Burmese) or are long (Tamil, Georgian), letters tell more."""
+    return max(len(text.split()), sum(character.isalpha() and character > "\u0530" for character in text) / 3)
 
 
 def _markup(text: str) -> Iterator[Signal]:
