@@ -1,10 +1,11 @@
 """Trains the model of what names look like, which `detectors/name_model.py` reads.
 
-    python bench/train_names.py [EXTRA.json ...] [--out detectors/data/name_model.bin]
+    python -m bench.train_names [EXTRA.json ...] [--out detectors/data/name_model.bin]
 
 Names come from the `faker` package (MIT), from `name_supplement.yaml` beside this file, and from EXTRA files: JSON objects of {source: [name, ...]}, as made
 from the npm packages @faker-js/faker and humannames (MIT). Of scripts other than Latin only those are spelt out (package `anyascii`, where it is installed)
-whose spelling in Latin letters people use themselves. What is written holds letter statistics, no names: one byte for each sequence of three letters.
+whose spelling in Latin letters people use themselves. What is written holds letter statistics, no names: one byte for each sequence of three letters,
+and check sums of the few names that these statistics would take for random letters.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import math
 import pkgutil
 import random
+import struct
 import sys
 import zlib
 from collections import defaultdict
@@ -23,7 +25,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from detectors.name_model import EDGE, MAGIC, SIZE, STEP, codes, words
+from detectors.name_model import EDGE, MAGIC, SHORTEST, SIZE, STEP, NameModel, check_sum, codes, words
 
 HERE = Path(__file__).parent
 SPELT_OUT = {"bg", "el", "hy", "ja", "ka", "ko", "mk", "ru", "sr", "uk", "zh", "mn"}
@@ -35,6 +37,8 @@ HEAVIEST = 3.0
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 MASHES = 40_000
+DOUBTFUL = -3.0
+"""Bits below which a known name is remembered by its check sum, so that it does not add to what speaks against a whole name."""
 
 
 def faker_names() -> Iterator[tuple[str, list[str]]]:
@@ -136,9 +140,20 @@ def mash_table(seed: int = 9) -> list[float]:
     return [math.log2(p) for p in _smoothed(counts, lambda _: 1 / SIZE, 0.0)]
 
 
-def encode(names: list[float], mashed: list[float]) -> bytes:
+def encode(names: list[float], mashed: list[float], rare: Iterable[int] = ()) -> bytes:
     values = bytes(min(255, round(-value / STEP)) for value in (*names, *mashed))
-    return MAGIC + zlib.compress(values, 9)
+    return MAGIC + zlib.compress(values + b"".join(struct.pack("<I", number) for number in sorted(rare)), 9)
+
+
+def rare(content: bytes, sources: Mapping[str, set[str]]) -> set[int]:
+    """Check sums of the words that a model without them takes for typed at random: names, but of letters that names hardly have."""
+    model = NameModel.read(content)
+    return {
+        check_sum(word)
+        for found in sources.values()
+        for word in found
+        if len(word) >= SHORTEST and model.word(word) < DOUBTFUL
+    }
 
 
 def sources(extra: Iterable[Path], spell: Callable[[str], str] | None) -> dict[str, set[str]]:
@@ -161,9 +176,13 @@ def main() -> int:
     except ImportError:
         spell = None
     known = sources(given.extra, spell)
-    content = encode(table(known), mash_table())
+    names, mashed = table(known), mash_table()
+    odd = rare(encode(names, mashed), known)
+    content = encode(names, mashed, odd)
     given.out.write_bytes(content)
-    print(f"{len(known)} sources, {sum(map(len, known.values())):,} words, {len(content):,} bytes")
+    print(
+        f"{len(known)} sources, {sum(map(len, known.values())):,} words, {len(odd):,} of them rare, {len(content):,} bytes"
+    )
     return 0
 
 

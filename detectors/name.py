@@ -23,11 +23,11 @@ FORMS_ONLY = True
 JUDGED = 3
 """Names of one submission that are judged."""
 
-UNLIKELY = -12.0
-"""Bits from which a name counts as gibberish: one name in two thousand of languages the model has never seen is below."""
-CERTAIN = -32.0
+UNLIKELY = -10.0
+"""Bits from which a name counts as gibberish: one name in a thousand that the model has never seen is below."""
+CERTAIN = -30.0
 """Bits at which it counts in full."""
-WEAKEST = 0.4
+WEAKEST = 0.3
 
 _PHONE_DIGITS = 7
 _TELLING = 3  # letters of a name that say something when an address holds them

@@ -1,7 +1,7 @@
 """How much a written name looks like names do, and how much like letters typed at random.
 
 Letters are folded to a-z; a text with a letter of any other script is not judged at all. The model holds, for each three letters in a row, how often names
-of some hundred locales have them, and for each two how often a hand that plays on the keyboard types them (made by bench/train_names.py). A word is compared
+of some hundred locales have them, and for each two how often a hand that plays on the keyboard types them (made by bench.train_names). A word is compared
 under both, and under letters drawn evenly: what counts is which of them explains it better, in bits.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import struct
 import unicodedata
 import zlib
 from dataclasses import dataclass
@@ -22,14 +23,14 @@ SIZE = 27
 EDGE = 0
 STEP = 0.125
 """Bits to a unit of the file; its 255 units reach down to a probability of 2 to the minus 32."""
-MAGIC = b"names1\n"
+MAGIC = b"names2\n"
 
 SHORTEST = 4
 """Letters; shorter words are not judged: "Ng", "Xu", "Krk" and initials."""
 LONGEST = 40
 """Letters of a word, and WORDS words of a name, that are looked at."""
 WORDS = 6
-CREDIT = 4.0
+CREDIT = 3.0
 """Bits that an ordinary word beside an odd one makes up for."""
 
 _EVEN = math.log2(26)
@@ -40,6 +41,7 @@ _SPECIAL = str.maketrans(
     | dict.fromkeys("'’‘`´ʻʼʹʺ", "")  # O'Brien, M'barek, Oʻgʻiloy
 )  # fmt: skip
 _WORD = re.compile("[a-z]+")
+_ABBREVIATION = re.compile(r"\b[^\W\d_]{1,5}\.")  # titles: "MVDr.", "Hjr."
 
 
 def words(text: str) -> list[str] | None:
@@ -51,6 +53,11 @@ def words(text: str) -> list[str] | None:
     return _WORD.findall(plain)
 
 
+def check_sum(word: str) -> int:
+    """Of a folded word; two words in four thousand million share one."""
+    return zlib.crc32(word.encode("ascii"))
+
+
 def codes(word: str) -> list[int]:
     """1 for a to 26 for z."""
     return [ord(letter) - 96 for letter in word]
@@ -58,10 +65,11 @@ def codes(word: str) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NameModel:
-    """Cost in units of STEP bits: names by three letters, mashing by two."""
+    """Cost in units of STEP bits: names by three letters, mashing by two. rare: check sums (CRC-32) of words that are names all the same."""
 
     names: bytes
     mashed: bytes
+    rare: frozenset[int]
     content_hash: str
 
     @classmethod
@@ -77,12 +85,16 @@ class NameModel:
             values = zlib.decompress(content.removeprefix(MAGIC)) if content.startswith(MAGIC) else b""
         except zlib.error:
             values = b""
-        if len(values) != SIZE**3 + SIZE**2:
-            raise ValueError("no model of names: train it again with bench/train_names.py")
-        return cls(values[: SIZE**3], values[SIZE**3 :], hashlib.sha256(content).hexdigest())
+        end = SIZE**3 + SIZE**2
+        if len(values) < end or (len(values) - end) % 4:
+            raise ValueError("no model of names: train it again with bench.train_names")
+        rare = frozenset(number for (number,) in struct.iter_unpack("<I", values[end:]))
+        return cls(values[: SIZE**3], values[SIZE**3 : end], rare, hashlib.sha256(content).hexdigest())
 
     def word(self, word: str) -> float:
         """Bits by which `word` (a-z) looks more like a name than like typing at random; below 0: less."""
+        if check_sum(word) in self.rare:
+            return 0.0
         a = b = EDGE
         name = mashed = 0
         for c in (*codes(word[:LONGEST]), EDGE):
@@ -94,7 +106,7 @@ class NameModel:
 
     def bits(self, text: str) -> float | None:
         """The same for a whole name: its words together, where ordinary ones make up for little. None where there is nothing to judge."""
-        found = words(text)
+        found = words(_ABBREVIATION.sub(" ", text[: LONGEST * WORDS]))
         judged = [word for word in found or () if len(word) >= SHORTEST][:WORDS]
         return sum(min(CREDIT, self.word(word)) for word in judged) if judged else None
 

@@ -54,7 +54,7 @@ def test_words_are_folded_to_plain_letters() -> None:
 
 
 def test_what_is_no_model_is_refused() -> None:
-    for content in (b"", b"names1\n", b"names1\nxxxx", b"PK\x03\x04"):
+    for content in (b"", b"names2\n", b"names2\nxxxx", b"PK\x03\x04"):
         with pytest.raises(ValueError, match="train_names"):
             NameModel.read(content)
 
@@ -62,3 +62,9 @@ def test_what_is_no_model_is_refused() -> None:
 def test_a_name_of_a_million_letters_costs_no_more() -> None:
     model = NameModel.builtin()
     assert model.bits("x" * 1_000_000) == model.bits("x" * 240)
+
+
+def test_rare_names_that_are_known_pass_and_titles_are_not_judged() -> None:
+    model = NameModel.builtin()
+    assert model.word("nnamdi") == 0.0
+    assert model.bits("MVDr. Pokorný") == model.bits("Pokorný")
