@@ -16,7 +16,7 @@ from bench.grounds import data
 from bench.grounds.judge import Judge
 from bench.table import HEAD, Absent, Row, lines
 
-PARTS = ("agents", "referrers", "networks", "emails", "mouse")
+PARTS = ("agents", "referrers", "networks", "emails", "identity", "mouse")
 """Files of bench/grounds, in the order of the table."""
 
 Part = Callable[[Judge], list[Row]]
