@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+from detectors.text_lists import Texts
 from detectors.text_phrases import terms
 
 LEAST_TEXTS = 2  # texts a term must stand in
@@ -34,8 +35,19 @@ HEAD = """# How much each word, or pair of neighbouring words, speaks for promot
 """
 
 
+def everyday() -> set[str]:
+    """Words of ordinary enquiries and of any English: where they are commoner in spam than in comments on music, that tells of the comments."""
+    from texts import enquiries, made_plain
+
+    words = set(Texts.builtin().languages.words["en"])
+    for _, text in enquiries():
+        words.update(made_plain(text).split())
+    return words
+
+
 def fit(bad: Sequence[str], good: Sequence[str]) -> dict[str, Any]:
     """A table shaped like data/text_vocabulary.yaml. bad, good: texts made plain, without their links."""
+    common = everyday()
     every = [terms(text) for text in (*bad, *good)]
     number = Counter(term for found in every for term in found)
     names = sorted(term for term, n in number.items() if n >= LEAST_TEXTS)
@@ -52,6 +64,9 @@ def fit(bad: Sequence[str], good: Sequence[str]) -> dict[str, Any]:
     model = LogisticRegression(C=STRENGTH, solver="liblinear", class_weight="balanced", max_iter=800, random_state=1)
     model.fit(matrix, labels)
     weights = {term: round(float(weight) * 1000) for term, weight in zip(names, model.coef_[0], strict=True)}
+    for term, weight in weights.items():
+        if weight > 0 and (term[0] == "#" or common.issuperset(term.split())):
+            weights[term] = 0
     return {
         "base": round(float(model.intercept_[0]) * 1000),
         "link": LINK,

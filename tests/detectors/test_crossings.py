@@ -12,6 +12,7 @@ from detectors.signal import Signal
 from rules.vocabulary import DIMENSIONS
 
 GONE = Unavailable("test")
+REFERENCE = Reference.builtin()
 LIMITS = RepeatLimits.builtin()
 COPIED = Similar(seen=40, networks=30, words=60, form=500)
 
@@ -28,7 +29,7 @@ def found(counts: dict[str, tuple[int, int]], similar: Similar | None = None) ->
         velocity=Velocity.of({key: Count(*numbers) for key, numbers in counts.items()}),
         similar=similar,
     )
-    return list(detect(obs, Reference.builtin()))
+    return list(detect(obs, REFERENCE))
 
 
 def test_every_crossing_is_counted_and_has_limits() -> None:
@@ -64,7 +65,7 @@ def test_without_counters() -> None:
     obs = Observation(
         Kind.SUBMISSION, "acme", 0, Page("a", "/"), GONE, Request("POST", "/", ()), network=GONE, velocity=GONE
     )
-    assert not list(detect(obs, Reference.builtin()))
+    assert not list(detect(obs, REFERENCE))
 
 
 DAY = 86_400
