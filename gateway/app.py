@@ -188,11 +188,9 @@ class Gateway:
             lambda address: self._built.network_fact(address),
             lambda address: self.reverse(address),
             lambda agent, network: self._built.wants_reverse(agent, network),
-            self.mail_dns,
-            lambda arrival: self._built.mail_domain(arrival),
-            self.board,
-            lambda network: self._built.names_company(network),
-        )
+            self.mail_dns, lambda arrival: self._built.mail_domain(arrival),
+            self.board, lambda network: self._built.names_company(network),
+        )  # fmt: skip
         self.pipeline = Pipeline(collector, self.store.record, self.metrics)
         arrivals = Arrivals(self.tokens, self.suspicion)
         self.passports = Passports(*keys.passport())

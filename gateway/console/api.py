@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from gateway.console import openapi, views
+from gateway.console.campaigns import CampaignApi
 from gateway.console.labels import LabelApi
 from gateway.console.problems import Problem, Token, reply
 from gateway.console.running import Running
@@ -50,6 +51,7 @@ def admin_application(running: Running, token: str | None) -> web.Application:
             web.post("/api/v1/leads/{id}/label", labels.label),
             web.post("/api/v1/records/{id}/label", labels.label),
             web.get("/api/v1/reports/false-positives", labels.false_positives),
+            web.get("/api/v1/reports/campaigns", CampaignApi(running.board).campaigns),
         ]
     )
     return application
@@ -106,6 +108,7 @@ async def index(_: web.Request) -> web.Response:
         "GET  /api/v1/auth                  may this page view pass? (for proxies)\n"
         "POST /api/v1/leads/ID/label        what a lead turned out to be\n"
         "GET  /api/v1/reports/false-positives  how often holding is wrong\n"
+        "GET  /api/v1/reports/campaigns     campaigns against their own past\n"
         "POST /api/v1/assess                what is this visitor? (for servers)\n\n"
         "The API takes the header Authorization: Bearer TOKEN.\n"
     )

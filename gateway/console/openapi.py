@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from gateway.console import openapi_campaigns as campaigns
 from gateway.console import openapi_deciding as deciding
 from gateway.console import openapi_labels as labels
 from gateway.model import Label
@@ -202,6 +203,7 @@ def document() -> Json:
             },
             **deciding.paths(_operation, _answer),
             **labels.paths(_operation, _answer, _ID, _PAGING[2:]),
+            **campaigns.paths(_operation, _answer),
             "/api/v1/openapi.json": {
                 "get": _operation("This description", "getDescription", {"description": "OpenAPI 3.1."})
             },
@@ -274,6 +276,7 @@ def document() -> Json:
                 ),
                 **deciding.SCHEMAS,
                 **labels.SCHEMAS,
+                **campaigns.SCHEMAS,
                 "Problem": _object(
                     "RFC 9457.",
                     type=_TEXT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.campaigns.board import Board
 from gateway.delivery.release import Releases
 from gateway.generation import Generation
 from gateway.intake.keys import KeyRing
@@ -32,6 +33,9 @@ class Running(Protocol):
 
     @property
     def pipeline(self) -> Pipeline: ...
+
+    @property
+    def board(self) -> Board: ...
 
     @property
     def hot(self) -> HotState: ...
