@@ -16,6 +16,7 @@ import typer.main
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import feature_pages
 import signal_pages
 
 from gateway import config
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "config.md": config.reference(),
         **signal_pages.pages(rules, NOTE, table),
         "metrics.md": metrics(),
+        "features.md": feature_pages.page(NOTE, table),
         "logs.md": logs(),
         "commands.md": commands(),
         "api.md": api(),
