@@ -17,7 +17,19 @@ from gateway.model import Mode
 
 def findings(setting: Setting) -> Iterator[Finding]:
     """Every contradiction; the places are those of the file."""
-    for check in (_listening, _admin, _sites, _reviewer, _limits, _lists, _feeds, _files, _proxies, check_outcomes, check_shared):
+    for check in (
+        _listening,
+        _admin,
+        _sites,
+        _reviewer,
+        _limits,
+        _lists,
+        _feeds,
+        _files,
+        _proxies,
+        check_outcomes,
+        check_shared,
+    ):
         for found in check(setting):
             yield Finding(setting.original(found.loc), found.what, found.remedy, found.severity)
 
@@ -212,11 +224,7 @@ def _files(setting: Setting) -> Iterator[Finding]:
     wanted += [
         (("geoip", "database", number), name) for number, name in enumerate(config.geoip.database) if name != "builtin"
     ]
-    wanted += [
-        (("geoip", "feeds", number, key), getattr(feed, key))
-        for number, feed in enumerate(config.geoip.feeds)
-        for key in ("file", "ca")
-    ]
+    wanted += [(("geoip", "feeds", number, "ca"), feed.ca) for number, feed in enumerate(config.geoip.feeds)]
     for loc, name in wanted:
         if name is not None and not _readable(path := config.resolve(name)):
             yield Finding(

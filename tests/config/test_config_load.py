@@ -160,7 +160,6 @@ def test_warnings_do_not_keep_settings_from_being_used() -> None:
     assert [(warning.severity, warning.path) for warning in config.warnings] == [
         ("warning", "trusted_proxies[0]"),
         ("warning", "lists.deny[0].addresses[0]"),
-        ("warning", "lists.deny[1].countries"),
         ("warning", "sites[0]"),
         ("warning", "sites[1].landing_pages[1].path"),
         ("warning", "sites[1].forms[0].fields"),
