@@ -13,6 +13,7 @@ from gateway.cli.backtest import backtest
 from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.crawlers import compare
 from gateway.cli.learn import learn
+from gateway.cli.model_telling import model_then
 from gateway.console import views
 from gateway.evidence.record import decode
 from gateway.feeds.reading import networks_in_words
@@ -148,6 +149,7 @@ def explain(
             typer.echo("\nNetworks looked up in")
             for line in (*networks_in_words(data), data["credit"]):
                 typer.echo(f"  {line}")
+        typer.echo(f"\nAnomaly model\n  {model_then(content, record.site, record.kind)}")
     labels = views.label_lines(events)
     if labels:
         typer.echo("\nLabels")
