@@ -38,7 +38,7 @@ def row(feature: Feature) -> tuple[str, ...]:
         f"`{feature.name}`",
         feature.meaning,
         feature.unit,
-        f"0 to {feature.most:,g}",
+        f"0 to {feature.most:,.0f}",
         _SIDE[feature.suspicious],
         feature.missing,
     )

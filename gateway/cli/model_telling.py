@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from detectors.observation import Kind
 from gateway.cli.common import fail
 from gateway.config import Config
@@ -159,3 +161,15 @@ def compared(found: Comparison) -> Sequence[str]:
     lines += [f"  {n:,} verdicts would change from {x} to {y}" for (x, y), n in sorted(found.changes.items())]
     lines += [f"    {i}: {x} to {y}" for i, x, y in found.examples] or ["  no verdict would change"]
     return lines
+
+
+def model_then(generation: bytes | None, site: str, kind: Kind) -> str:
+    """Which model had an opinion when a request was judged, by the generation it was judged under."""
+    try:
+        versions = orjson.loads(generation or b"{}").get("models", {})
+    except orjson.JSONDecodeError:
+        versions = {}
+    version = versions.get(f"{site}/{kind.value}")
+    if version is None:
+        return "none was there yet for this site and kind of request; that counts neither for nor against anybody"
+    return f"{version}; where it is not named above, it found the request usual"
