@@ -113,8 +113,10 @@ async def _reproduce(item: Item, past: Past, counts: Reproduction) -> None:
 
 
 def essence(verdict: Verdict) -> tuple[object, ...]:
-    """What must be equal: all but words, and where a weight is written."""
-    reasons = tuple((r.signal, r.evidence, r.strength, r.weight, r.counted, r.changed_by) for r in verdict.reasons)
+    """What must be equal: all but words, where a weight is written, and the order of findings, since recorded maps come back sorted."""
+    reasons = sorted(
+        (r.signal, r.evidence, r.strength, r.weight, r.counted, r.changed_by or "") for r in verdict.reasons
+    )
     return (
         verdict.decision, verdict.quality, verdict.score, verdict.ivt, verdict.category, verdict.decided_by, verdict.confidence, reasons,
     )  # fmt: skip

@@ -42,6 +42,8 @@ def of_backtest(result: Result) -> Iterator[str]:
         for name, shares in (("before", found.before.as_json()), ("after", found.after.as_json())):
             precision, recall, harmed = (_percent(shares[key]) for key in ("precision", "recall", "good_flagged"))
             yield f"  {name:<7} precision {precision}, recall {recall}, good ones flagged {harmed}"
+        if found.after.good_flagged > found.before.good_flagged:
+            yield "  More good ones are flagged than before: is that worth it? A threshold (review_below) can take it back."
     if any(found.examples.values()):
         yield ""
         yield "Examples"

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 import detectors
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
@@ -13,7 +14,7 @@ from detectors.reference import Reference
 from gateway import config as configuration
 from gateway.evidence.record import build, decode, observation_of
 from gateway.labels.statement import statement
-from gateway.learning.backtest import backtest
+from gateway.learning.backtest import backtest, essence
 from gateway.learning.generations import BadChange, Judges, Past, changed_rules, in_force
 from gateway.learning.learn import NotWritable, evidence_of, learn, write
 from gateway.learning.recorded import Span
@@ -234,3 +235,19 @@ async def test_a_record_is_judged_again_as_it_was(store, config, reference):
     record = decode(entry.body)
     verdict, _ = judges.judge(record, observation_of(record, entry.personal))
     assert verdict == record.verdict
+
+
+async def test_the_order_of_findings_is_no_difference_and_all_else_is(store, config, reference):
+    judges = in_force(config, reference)
+    [only] = await recorded(store, judges, ["bob@mailinator.com"])
+    verdict = decode((await store.get_record(only)).body).verdict
+    assert len(verdict.reasons) >= 2
+    assert essence(replace(verdict, reasons=verdict.reasons[::-1])) == essence(verdict)
+    weaker = replace(verdict.reasons[0], counted=verdict.reasons[0].counted + 1)
+    for change in (
+        {"reasons": (weaker, *verdict.reasons[1:])},
+        {"score": 1},
+        {"decided_by": "x"},
+        {"reasons": verdict.reasons[1:]},
+    ):
+        assert essence(replace(verdict, **change)) != essence(verdict)
