@@ -35,7 +35,7 @@ FETCH_S = 300
 
 @app.command()
 def lookup(
-    addresses: Annotated[list[str], typer.Argument(metavar="IP...", help="IPv4 or IPv6 addresses.")],
+    addresses: Annotated[list[str], typer.Argument(metavar="IP", help="IPv4 or IPv6 addresses.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

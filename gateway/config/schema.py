@@ -52,7 +52,7 @@ site), `LEADGATE_ADMIN_TOKEN` (the first API token).
 
 ## Changing settings while the gateway runs
 
-The file is read anew when it is saved, when a file it names changes (`rules.directory`, `geoip.database`, `origin_ca`), and on SIGHUP.
+The file is read anew when it is saved, when a file it names changes (`rules.directory`, `geoip.database`, `origin_ca`), when a feed was fetched, and on SIGHUP.
 The new settings are built aside and take effect whole; running requests end under the old ones, no connection is dropped. If anything is
 wrong, the old settings stay in force and the log says why.
 

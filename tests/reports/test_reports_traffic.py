@@ -209,3 +209,13 @@ def test_the_reference_names_every_column(request: pytest.FixtureRequest) -> Non
     text = (request.config.rootpath / "docs/reference/replay.md").read_text("utf-8")
     listed = text[text.index("Columns of the CSV:") : text.index("It is UTF-8")]
     assert re.findall(r"`(\w+)`", listed) == list(COLUMNS)
+
+
+def test_the_page_links_to_whom_the_data_is_owed() -> None:
+    """The licence of the shipped database asks for a visible link on pages that show results."""
+    credit = "IP Geolocation by DB-IP (https://db-ip.com/), <b> and NRO (https://www.nro.net/), CC BY 4.0"
+    traffic = tally().traffic()
+    page = traffic_page.render(traffic, Provenance("a log", credit=credit))
+    assert '<a href="https://db-ip.com/" rel="noreferrer">IP Geolocation by DB-IP</a>' in page
+    assert '<a href="https://www.nro.net/" rel="noreferrer">NRO</a>' in page and "<b>" not in page
+    assert "db-ip" not in traffic_page.render(traffic, Provenance("a log"))
