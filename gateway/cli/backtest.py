@@ -67,7 +67,7 @@ def backtest(
     change: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PACK|DIR]",
+            metavar="PACK|DIR",
             help="A pack or weights file to lay over the rules in force, or a directory of local rules to take their place.",
         ),
     ] = None,
@@ -94,7 +94,7 @@ def backtest(
 ) -> None:
     """Judge recorded traffic by changed rules and show the difference. Nothing that is in force changes.
 
-    Without PACK or DIR: by the rules in force, which tells what changed since the records were made.
+    Without PACK or DIR: how exactly recorded verdicts come out again.
     """
     from gateway.learning.backtest import backtest as run
     from gateway.learning.generations import BadChange, Judges, Past, changed_rules, in_force, reference_for

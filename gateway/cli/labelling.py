@@ -37,9 +37,9 @@ class Counts(msgspec.Struct):
 
 def label(
     record_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Id of the lead or page view. Left out with --csv.")
+        str | None, typer.Argument(metavar="ID", help="Id of the lead or page view. Left out with --csv.")
     ] = None,
-    what: Annotated[str | None, typer.Argument(metavar=f"[{'|'.join(Label)}]", help="What it was.")] = None,
+    what: Annotated[str | None, typer.Argument(metavar="LABEL", help=f"What it was: {', '.join(Label)}.")] = None,
     config: ConfigOption = None,
     csv: Annotated[
         Path | None,
