@@ -232,7 +232,7 @@ async def simulate(days: int, visits: int, seed: int, only: str | None = None) -
         if only is not None and name != only:
             continue
         world, chance = past.copied(), random.Random(f"{seed} {name}")
-        world.board._tell = world._tell
+        world.board._on_event = world._tell
         crowd = [*people(chance, days, visits), *attack(chance, day, visits / 3000)]
         lines.append(line(name, await world.run(crowd, BUSY_EVERY_S), world.events, day))
     return lines

@@ -90,7 +90,7 @@ class Board:
 
     metrics  None: nobody counts
     zone     site → IANA time zone of its customers, "" where it is not told, for the local hour
-    tell     told "campaign flooded" (site, part, clicks, usual, minutes, engaged, engaged_usual, share) and "campaign calm" (site, part, minutes)
+    on_event told "campaign flooded" (site, part, clicks, usual, minutes, engaged, engaged_usual, share) and "campaign calm" (site, part, minutes)
 
     seen   the snapshot
     """
@@ -100,9 +100,9 @@ class Board:
         hot: HotState,
         metrics: Metrics | None = None,
         zone: Callable[[str], str] = lambda _: "",
-        tell: Tells = _log,
+        on_event: Tells = _log,
     ) -> None:
-        self._hot, self._metrics, self._zone, self._tell = hot, metrics, zone, tell
+        self._hot, self._metrics, self._zone, self._on_event = hot, metrics, zone, on_event
         if metrics is not None:
             metrics.gauge("leadgate_campaigns_flooded", lambda: float(len(self.seen.floods)))
         self.seen = Seen()
@@ -288,7 +288,7 @@ class Board:
         for key in before.floods.keys() - floods.keys():
             minutes = (now - self._since.pop(key, now)) // (60 * US)
             self._count(site_of(key), "ended")
-            self._tell("campaign calm", site=site_of(key), part=in_words(key), minutes=minutes)
+            self._on_event("campaign calm", site=site_of(key), part=in_words(key), minutes=minutes)
 
     def _count(self, site: str, change: str) -> None:
         if self._metrics is not None:
@@ -301,7 +301,7 @@ class Board:
         (sealed,) = (await self._hot.observe([Seal(mark, b"", TOLD)], now)).results
         if isinstance(sealed, Sealed) and sealed.count > 1:
             return  # another process told it
-        self._tell(
+        self._on_event(
             "campaign flooded",
             site=site_of(key),
             part=cell.name,

@@ -29,7 +29,7 @@ async def simulated() -> dict[str, campaign.Line]:
     found, day = {}, float(MONDAY + DAYS * DAY)
     for name in chosen:
         world, chance = past.copied(), random.Random(name)
-        world.board._tell = world._tell
+        world.board._on_event = world._tell
         crowd = [*people(chance, DAYS, VISITS), *campaign.ATTACKS[name](chance, day, VISITS / 3000)]
         found[name] = campaign.line(name, await world.run(crowd, 60.0), world.events, day)
     return found

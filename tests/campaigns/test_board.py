@@ -80,7 +80,7 @@ async def test_clicks_come_back_as_cells() -> None:
 
 async def test_a_flood_begins_and_ends_in_log_and_metrics() -> None:
     told, metrics = Told(), Metrics()
-    board = Board(MemoryState(), metrics, tell=told)
+    board = Board(MemoryState(), metrics, on_event=told)
     end = await days(board, 4)
     for second in range(0, 900, 2):
         await visit(board, end + second, 100_000 + second, parts=False)
@@ -102,7 +102,7 @@ async def test_a_flood_begins_and_ends_in_log_and_metrics() -> None:
 
 async def test_twice_the_people_are_no_flood() -> None:
     told = Told()
-    board = Board(MemoryState(), tell=told)
+    board = Board(MemoryState(), on_event=told)
     end = await days(board, 4)
     for second in range(0, 900, 2):
         await visit(board, end + second, 100_000 + second, parts=second % 8 != 0)
@@ -112,7 +112,7 @@ async def test_twice_the_people_are_no_flood() -> None:
 
 async def test_two_processes_see_one_campaign_and_one_of_them_tells() -> None:
     shared, told = MemoryState(), Told()
-    one, two = Board(shared, tell=told), Board(shared, tell=told)
+    one, two = Board(shared, on_event=told), Board(shared, on_event=told)
     end = await days(one, 3)
     await two.tick(end * US)
     assert two.seen.cells.keys() == one.seen.cells.keys() != set()
