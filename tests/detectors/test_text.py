@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from detectors.free_text import LONGEST, free_texts
+from detectors.free_text import LONGEST
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
 from detectors.reference import Reference, SiteSettings
 from detectors.signal import Signal
 from detectors.text import detect
-from detectors.text_gibberish import judge
-from detectors.text_links import links, markup, template_marks
-from detectors.text_lists import Texts
-from detectors.text_phrases import Phrases, plain
-from gateway.config.languages import CODES
 
 GONE = Unavailable("test")
 REFERENCE = Reference.builtin()
@@ -71,24 +65,6 @@ def test_evidence_names_our_phrases_and_never_the_text() -> None:
     assert secret.casefold() not in told.casefold()
 
 
-@pytest.mark.parametrize(
-    ("text", "number", "kinds"),
-    [
-        ("nothing", 0, ()),
-        ("see https://www.a.example/x and http://a.example/x.", 1, ()),
-        ("www.keller-bau.de, keller@bau.com", 1, ()),
-        ("Thanks.to all of you. It works.me too", 0, ()),
-        ("t.me/promo and https://bit.ly/3x", 2, ("shortened", "invitation to a chat")),
-        ("https://chat.whatsapp.com/abc", 1, ("invitation to a chat",)),
-        ("shop.example.com/a shop.example.com/b", 2, ()),
-    ],
-)
-def test_links(text: str, number: int, kinds: tuple[str, ...]) -> None:
-    lists = Texts.builtin()
-    told = links(text, lists.shorteners, lists.invitations)
-    assert (told.number, told.kinds) == (number, kinds)
-
-
 def test_a_text_that_is_a_link_and_many_links() -> None:
     assert found("https://shop.example.com/x").get("text.links") == Signal(
         "text.links", ("1", "nothing else said"), 0.7
@@ -97,39 +73,6 @@ def test_a_text_that_is_a_link_and_many_links() -> None:
     assert found(many)["text.links"] == Signal("text.links", ("6", "ordinary"), 0.75)
     two = "these are the parts that I need from you: https://a.example/1 https://a.example/2"
     assert "text.links" not in found(two)
-
-
-def test_markup_and_templates() -> None:
-    assert markup('<a href="x">y</a> [b]z[/b] [q](https://a.example)') == ("HTML links", "BBCode", "Markdown links")
-    assert markup("a < b and b > c [sic]") == ()
-    assert template_marks("Hi {first_name} of [Company], {we|our team} %company%") == 4
-    assert template_marks("{see the drawing} [in cm] 5 % off #3") == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("asdfasdf asdf asdfg", "rows of keys"),
-        ("lkjlkj lkj lkjlkj", "one part again and again"),
-        ("hdfkjhs dfkjhxc sdkfjhsdf", "random letters"),
-        ("Lorem ipsum dolor sit amet, consectetur", "filler text"),
-        ("hahahahahahahaha", None),
-        ("Bhubaneswar Jharkhand Mukherjee Krishnamurthy", None),
-        ("TDI GTI VW BMW HSN VHB KFZ PKW LKW", None),
-        ("no", None),
-        ("Здравствуйте, перезвоните", None),
-    ],
-)
-def test_gibberish(text: str, kind: str | None) -> None:
-    told = judge(text, 12, 0.6)
-    assert (told.kind if told else None) == kind
-
-
-def test_random_letters_are_mostly_found() -> None:
-    rnd = random.Random(3)
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    texts = [" ".join("".join(rnd.choices(letters, k=rnd.randint(6, 14))) for _ in range(4)) for _ in range(300)]
-    assert sum(judge(text, 12, 0.6) is not None for text in texts) > 0.85 * len(texts)
 
 
 @pytest.mark.parametrize("site", ["de", "en", "ru", "ja", "lt"])
@@ -149,35 +92,6 @@ def test_a_foreign_language_where_it_is_clear() -> None:
     german = "Ich hätte gern ein Angebot für das neue Dach und die Fenster von unserem Haus"
     assert found(german, ("fr",))["text.language"].evidence == ("de", "fr")
     assert not found(german, ("af",)), "a language without a profile cannot be told from its neighbours"
-
-
-def test_which_fields_are_texts() -> None:
-    long = "words " * 30
-    fields = (
-        ("email", "a@example.com"),
-        ("your-message", "I would like to know the price"),
-        ("option", "a roof of tiles for a house"),
-        ("page", "https://acme.example/offer?x=1"),
-        ("state", '{"a": "b c d e f g h"}'),
-        ("other", long),
-    )
-    assert free_texts(Lead("quote", fields, {"email": ("a@example.com",)})) == ["I would like to know the price", long]
-    assert free_texts(Lead("quote", (("m", "x"),), {"message": ("y" * 9000,)})) == ["y" * LONGEST]
-    assert free_texts(Lead("quote", ())) == []
-
-
-def test_languages_of_the_settings_are_those_of_the_lists() -> None:
-    assert Texts.builtin().languages.codes == CODES
-
-
-def test_phrases_stand_as_whole_words_and_disguises_are_undone() -> None:
-    phrases = Phrases({"categories": {"a": {"pitch": ["free spins", "賭場"], "topic": ["seo", "back*"]}}})
-    assert [f.phrase for f in phrases.find(plain("FREE\u200b  ｓｐｉｎｓ! museo backlinks 在賭場玩"))] == [
-        "free spins",
-        "賭場",
-        "back*",
-    ]
-    assert phrases.find(plain("freespins museo")) == []
 
 
 @given(st.text(max_size=500))
