@@ -15,8 +15,9 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Self
+
+from detectors.data_files import content
 
 SIZE = 27
 """Letters a-z, and the edge of a word."""
@@ -79,17 +80,17 @@ class NameModel:
         return shipped
 
     @classmethod
-    def read(cls, content: bytes) -> Self:
+    def read(cls, model: bytes) -> Self:
         """From the content of a model file. Raises ValueError where it is none."""
         try:
-            values = zlib.decompress(content.removeprefix(MAGIC)) if content.startswith(MAGIC) else b""
+            values = zlib.decompress(model.removeprefix(MAGIC)) if model.startswith(MAGIC) else b""
         except zlib.error:
             values = b""
         end = SIZE**3 + SIZE**2
         if len(values) < end or (len(values) - end) % 4:
             raise ValueError("no model of names: train it again with bench.train_names")
         rare = frozenset(number for (number,) in struct.iter_unpack("<I", values[end:]))
-        return cls(values[: SIZE**3], values[SIZE**3 : end], rare, hashlib.sha256(content).hexdigest())
+        return cls(values[: SIZE**3], values[SIZE**3 : end], rare, hashlib.sha256(model).hexdigest())
 
     def word(self, word: str) -> float:
         """Bits by which `word` (a-z) looks more like a name than like typing at random; below 0: less."""
@@ -113,4 +114,4 @@ class NameModel:
 
 @cache
 def _builtin() -> NameModel:
-    return NameModel.read(resources.files("detectors").joinpath("data", "name_model.bin").read_bytes())
+    return NameModel.read(content("name_model.bin"))

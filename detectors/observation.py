@@ -236,8 +236,8 @@ class MailDomain(msgspec.Struct, frozen=True, tag_field="fact", tag="mail", gc=F
     """What the DNS says of the domain of the lead's (first) e-mail address.
 
     exists    False where the name does not exist at all
-    hosts     mail hosts, most preferred first, lower case, without the final dot, at most 8; the domain itself where it has an address and no
-              mail host (RFC 5321 section 5.1); () where no mail can arrive
+    hosts     mail hosts, most preferred first, lower case, without the final dot, at most 8; "own" for hosts of the domain itself (also where it has
+              an address and no mail host, RFC 5321 section 5.1), so that no lead's domain is in the record; () where no mail can arrive
     refuses   the domain says that it takes no mail (a null MX, RFC 7505)
     """
 

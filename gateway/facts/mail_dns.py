@@ -10,7 +10,7 @@ import aiodns
 import pycares
 
 from detectors.email import Address, parse
-from detectors.email_domains import DomainKind, EmailDomains
+from detectors.email_domains import DomainKind, EmailDomains, registrable
 from detectors.observation import Kind, Lead, MailDomain, Unavailable
 from gateway.facts.arrival import Arrival
 
@@ -24,6 +24,10 @@ PATIENCE_S = (
 )
 MOST_HOSTS = 8
 LONGEST_DOMAIN = 253  # RFC 1035 in its text form
+
+OWN = "own"
+"""Stands for hosts below the domain itself: the record keeps this fact when the address is erased, and a person's own domain is a part of it."""
+_TELLING = 3  # letters of a domain that give it away inside another name
 
 # Listed by name, so that the DNS has nothing to add: ordinary free mail, relays of real people, and what is known to be throw-away.
 _SETTLED = frozenset({DomainKind.FREE, DomainKind.RELAY, DomainKind.DISPOSABLE})
@@ -100,7 +104,7 @@ class MailDns:
         )
         if not records:  # an alias that leads to nothing that takes mail
             return await self._without_host(domain)
-        hosts = tuple(dict.fromkeys(host for _, host in records if host))[:MOST_HOSTS]
+        hosts = tuple(dict.fromkeys(_told(host, domain) for _, host in records if host))[:MOST_HOSTS]
         return MailDomain(exists=True, hosts=hosts, refuses=not hosts)
 
     async def _without_host(self, domain: str) -> MailDomain | Unavailable:
@@ -115,13 +119,25 @@ class MailDns:
                 return _failure(error)
             addresses = (pycares.ARecordData, pycares.AAAARecordData)
             if any(_reachable(record.data.addr) for record in found.answer if isinstance(record.data, addresses)):
-                return MailDomain(exists=True, hosts=(domain,))
+                return MailDomain(exists=True, hosts=(OWN,))
         return MailDomain(exists=True)
 
     async def close(self) -> None:
         for task in tuple(self._running.values()):
             task.cancel()
         await self._resolver.close()
+
+
+def _told(host: str, domain: str) -> str:
+    """`host` without what names `domain`: its own hosts are OWN, and customers' names before a provider's are taken off (firm-de.mail.provider.example)."""
+    own = registrable(domain) or domain
+    if host == own or host.endswith("." + own):
+        return OWN
+    name, labels = own.partition(".")[0], host.split(".")
+    for place in range(len(labels) - 3, -1, -1):
+        if (name in labels[place]) if len(name) >= _TELLING else labels[place].partition("-")[0] == name:
+            return ".".join(labels[place + 1 :])
+    return host
 
 
 def _reachable(address: str) -> bool:

@@ -21,13 +21,16 @@ from gateway.stores.hot.memory import MemoryState
 from geoip.network import Network
 
 ZONE = {
-    ("firm.example.", "MX"): ["20 mx2.Firm.example.", "10 mx1.firm.example."],
+    ("firm.example.", "MX"): ["20 mx2.Provider.example.", "10 mx1.provider.example."],
+    ("own.example.", "MX"): ["10 mx1.own.example.", "20 mx.backup.example."],
+    ("my-shop.example.", "MX"): ["10 my-shop-example.mail.provider.example.", "20 mx.my-shop.example.hosted.example."],
+    ("ab.example.", "MX"): ["10 ab-example.mail.provider.example.", "20 abacus.provider.example."],
     ("refuses.example.", "MX"): ["0 ."],
     ("bare.example.", "A"): ["192.0.2.7"],
     ("six.example.", "AAAA"): ["2001:db8::7"],
     ("nobody.example.", "TXT"): ["no mail here"],
     ("sink.example.", "A"): ["127.0.0.1"],
-    ("crowd.example.", "MX"): [f"{place} mx{place}.crowd.example." for place in range(10, 30)],
+    ("crowd.example.", "MX"): [f"{place} mx{place}.many.example." for place in range(10, 30)],
 }
 
 
@@ -85,14 +88,17 @@ def resolver(server: NameServer, deadline_s: float = 2.0) -> MailDns:
 @pytest.mark.parametrize(
     ("domain", "found"),
     [
-        ("firm.example", MailDomain(True, ("mx1.firm.example", "mx2.firm.example"))),
+        ("firm.example", MailDomain(True, ("mx1.provider.example", "mx2.provider.example"))),
         ("refuses.example", MailDomain(True, (), True)),
-        ("bare.example", MailDomain(True, ("bare.example",))),
-        ("six.example", MailDomain(True, ("six.example",))),
+        ("bare.example", MailDomain(True, ("own",))),
+        ("six.example", MailDomain(True, ("own",))),
+        ("own.example", MailDomain(True, ("own", "mx.backup.example"))),
+        ("my-shop.example", MailDomain(True, ("mail.provider.example", "example.hosted.example"))),
+        ("ab.example", MailDomain(True, ("mail.provider.example", "abacus.provider.example"))),
         ("nobody.example", MailDomain(True)),
         ("sink.example", MailDomain(True)),
         ("gone.example", MailDomain(False)),
-        ("crowd.example", MailDomain(True, tuple(f"mx{place}.crowd.example" for place in range(10, 18)))),
+        ("crowd.example", MailDomain(True, tuple(f"mx{place}.many.example" for place in range(10, 18)))),
     ],
 )
 async def test_what_the_dns_says_of_a_domain(server: NameServer, domain: str, found: MailDomain) -> None:
@@ -120,7 +126,7 @@ async def test_a_late_answer_is_there_for_the_next_lead(server: NameServer) -> N
         if isinstance(found, MailDomain):
             break
         await asyncio.sleep(0.01)
-    assert found == MailDomain(True, ("mx1.firm.example", "mx2.firm.example"))
+    assert found == MailDomain(True, ("mx1.provider.example", "mx2.provider.example"))
     assert server.asked == [("firm.example.", "MX")]
     await mail.close()
 
@@ -185,6 +191,6 @@ async def test_the_collector_waits_for_the_hot_state_and_the_dns_together(server
         )
 
     found = await collector(True).gather(arrival("jane@firm.example"))
-    assert found.mail == MailDomain(True, ("mx1.firm.example", "mx2.firm.example"))
+    assert found.mail == MailDomain(True, ("mx1.provider.example", "mx2.provider.example"))
     assert (await collector(False).gather(arrival("jane@firm.example"))).mail is None
     await mail.close()
