@@ -52,6 +52,7 @@ def test_what_a_pitch_is_about_counts_only_beside_a_pitch() -> None:
         "Looking for SEO, backlinks, keywords, a landing page, lead generation, conversions, WordPress and web design."
     )
     assert "text.spam_phrases" not in found(asked)
+    assert "text.spam_phrases" not in found(f"{asked} Our site: https://keller-bau.example")
     signal = found(f"We found some errors on your website. {asked}")["text.spam_phrases"]
     assert signal.evidence[1:] == ("search engine ranking", "found some errors on your website")
     assert signal.strength == 0.5, "one pitch and three topics"

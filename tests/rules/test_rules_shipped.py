@@ -150,6 +150,8 @@ CASES = [
     ("quick-but-known", "submission", ("form.too_fast",), {}, False),
     ("quick-but-known", "submission", ("form.too_fast", "lead.known_contact", "bot.http_library"), {}, False),
     ("company-behind-data-centre", "submission", ("network.hosting",), {"session": COOKIE}, True),
+    ("number-of-nobody", "submission", ("crossing.phone_names", "phone.fictional"), {}, True),
+    ("number-of-nobody", "submission", ("crossing.phone_names",), {}, False),
     ("company-behind-data-centre", "submission", ("network.hosting", "bot.headless"), {"session": COOKIE}, False),
     (
         "post-without-page",
