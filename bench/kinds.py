@@ -2,8 +2,8 @@
 
     python -m bench.kinds        reads LEADGATE_TEST_DATA (default ../shared/data), half a minute
 
-The words of data/kind_words.yaml were written from names of systems with even numbers; odd ones were not looked at, so
-"unseen" speaks for names that nobody tuned them for. The reviewed table itself has seen both halves.
+The words of data/kind_words.yaml were written from names of systems with even numbers; "unseen" is the other half, of
+which only the largest were read, for the reviewed table. The table itself has seen both halves.
 """
 
 from __future__ import annotations
