@@ -16,14 +16,30 @@ from bench.grounds import data
 from bench.grounds.judge import Judge
 from bench.table import HEAD, Absent, Row, lines
 
-PARTS = ("agents", "referrers", "networks", "emails", "identity", "mouse")
-"""Files of bench/grounds, in the order of the table."""
+PARTS = {
+    "agents": "bench.grounds.agents",
+    "copies": "bench.grounds.copies",
+    "referrers": "bench.grounds.referrers",
+    "networks": "bench.grounds.networks",
+    "emails": "bench.grounds.emails",
+    "names": "bench.identity",
+    "texts": "bench.grounds.texts",
+    "mouse": "bench.grounds.mouse",
+    "log": "bench.grounds.log",
+    "forest": "bench.anomaly",
+    "cases": "bench.grounds.cases",
+}
+"""Module of each part, in the order of the table."""
 
 Part = Callable[[Judge], list[Row]]
 
 
 def part(name: str) -> Part:
-    found: Part = import_module(f"bench.grounds.{name}").rows
+    """Raises Absent where its module is not there."""
+    try:
+        found: Part = import_module(PARTS[name]).rows
+    except ModuleNotFoundError as error:
+        raise Absent(f"{error.name} is not there") from error
     return found
 
 
@@ -34,7 +50,7 @@ def main(names: list[str]) -> int:
     judge = Judge.shipped()
     print(f"lists {judge.reference.content_hash[:12]}, rules {judge.rules.content_hash()[:12]}, data {data.DATA}")
     print(HEAD)
-    for name in names or PARTS:
+    for name in names or list(PARTS):
         try:
             print("\n".join(lines(part(name)(judge))), flush=True)
         except Absent as absent:

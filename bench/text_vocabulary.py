@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from detectors.text_lists import Texts
 from detectors.text_phrases import terms
 
@@ -37,7 +39,7 @@ HEAD = """# How much each word, or pair of neighbouring words, speaks for promot
 
 def everyday() -> set[str]:
     """Words of ordinary enquiries and of any English: where they are commoner in spam than in comments on music, that tells of the comments."""
-    from texts import enquiries, made_plain
+    from bench.texts import enquiries, made_plain
 
     words = set(Texts.builtin().languages.words["en"])
     for _, text in enquiries():
@@ -75,7 +77,7 @@ def fit(bad: Sequence[str], good: Sequence[str]) -> dict[str, Any]:
 
 
 def main() -> int:
-    from texts import comments, enquiries, made_plain
+    from bench.texts import comments, enquiries, made_plain
 
     rows = comments()
     bad = [made_plain(text) for _, text, spam in rows if spam]

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
 from detectors.reference import Reference, SiteSettings
 from detectors.text import detect
@@ -88,7 +90,7 @@ def signals(text: str, ref: Reference) -> dict[str, float]:
 
 def left_out(ref: Reference) -> tuple[list[int], list[int]]:
     """Scores of spam and of people, each video judged by a vocabulary that has not seen it."""
-    from text_vocabulary import fit
+    from bench.text_vocabulary import fit
 
     rows = comments()
     asked = [made_plain(text) for _, text in enquiries()]

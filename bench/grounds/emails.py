@@ -47,7 +47,7 @@ def rows(judge: Judge) -> list[Row]:
     for name, merged_too in (("the curated list", False), ("both lists", True)):
         judged = judge.with_reference(domains=_aged(gone, merged_too))
         scorers = (*judged.scorers(_at, ("email",), Kind.SUBMISSION), *_peers(gone, merged_too))
-        title = f"throw-away domains listed after {AGED}, which {name} does not have yet"
+        title = f"throw-away domains listed after {AGED}, not yet in {name}"
         found += Ground(title, late, good, scorers, "without DNS: mail hosts are not looked at").rows()
     return found + _syntax(judge) + _roles(judge)
 

@@ -37,6 +37,9 @@ from detectors.observation import (
 CROWDED = frozenset({"mobile", "mixed", "education", "relay", "government", "proxy"})
 """Networks that put many people behind one address."""
 
+QUICK = 0.02
+"""Share of people whose browser fills in the form, so that they send it within three seconds."""
+
 AT = 1_790_000_000_000_000
 
 
@@ -83,6 +86,8 @@ def _person(who: Name, chance: random.Random, places: Places, lists: Lists) -> P
     if (text := message(who, chance)) is not None:
         roles["message"] = text
     pages, age = chance.choice((1, 1, 1, 2, 2, 3, 5, 9)), int(chance.lognormvariate(4.3, 1.2))
+    if chance.random() < QUICK:
+        age = chance.choice((1, 2, 3))
     kind = chance.choice(("cookie", "derived"))
     at_home = chance.random()
     return Person(

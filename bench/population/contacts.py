@@ -122,7 +122,7 @@ def phone(person: Name, chance: random.Random) -> str | None:
     written = str(phonenumbers.format_number(number, form))
     if chance.random() < 0.2:
         written = "".join(character for character in written if character.isdecimal() or character == "+")
-    if chance.random() < 0.01:
+    if chance.random() < 0.02:
         written = written[:-1]  # a digit is missing
     return written
 
