@@ -6,6 +6,7 @@ names at all, and only where the model knows the script. Short names, initials a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ CERTAIN = -30.0
 WEAKEST = 0.3
 
 _PHONE_DIGITS = 7
+_DIGIT = re.compile(r"\d")
 _TELLING = 3  # letters of a name that say something when an address holds them
 
 
@@ -76,6 +78,8 @@ def _other_field(value: str) -> str:
     """What stands in a field of a name by mistake, or ""."""
     if "@" in value and isinstance(parse(value), Address):
         return "an e-mail address"
+    if not _DIGIT.search(value):
+        return ""
     digits = sum(character.isdecimal() for character in value)
     letters = sum(character.isalpha() for character in value)
     return "a telephone number" if digits >= _PHONE_DIGITS and letters == 0 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -28,9 +28,10 @@ _MARKUP = re.compile(r"<\s*[a-z/!]|\[/?(?:url|link|img|b)\b|\{\{|\$\{|javascript
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NameWords:
-    """rows: keyboards' rows, forwards and backwards. link: what a web address in a name looks like."""
+    """rows: keyboards' rows. runs: all that is typed along one of them, forwards or backwards. link: what a web address in a name looks like."""
 
-    rows: tuple[str, ...]
+    rows: tuple[frozenset[str], ...]
+    runs: frozenset[str]
     short_runs: frozenset[str]
     placeholders: frozenset[str]
     examples: frozenset[str]
@@ -47,7 +48,8 @@ class NameWords:
     def build(cls, lists: Mapping[str, Any], content_hash: str = "") -> Self:
         endings = "|".join(lists["link_endings"])
         return cls(
-            rows=tuple(way for row in lists["rows"] for way in (row, row[::-1])),
+            rows=tuple(map(frozenset, lists["rows"])),
+            runs=frozenset(run for row in lists["rows"] for way in (row, row[::-1]) for run in _stretches(way)),
             short_runs=frozenset(lists["short_runs"]),
             placeholders=frozenset(lists["placeholders"]),
             examples=frozenset(lists["examples"]),
@@ -62,23 +64,20 @@ class NameWords:
                 continue
             if len(set(word)) == 1:
                 return "one key held or struck again and again", 0.8
-            if word in self.short_runs or (len(word) >= RUN and self._run(word)):
+            if word in self.short_runs or (len(word) >= RUN and word in self.runs):
                 return f"a run of {len(word)} keys", 1.0 if len(word) > RUN else 0.8
-            if any(self._run(word[at : at + INSIDE]) for at in range(len(word) - INSIDE + 1)):
+            if any(word[at : at + INSIDE] in self.runs for at in range(len(word) - INSIDE + 1)):
                 return f"a run of {INSIDE} keys", 1.0
             chunk = _CHUNKS.fullmatch(word)
             if chunk is not None and self._played(chunk.group(1), len(word) // len(chunk.group(1))):
                 return "the same keys of one row again and again", 1.0
         return None
 
-    def _run(self, word: str) -> bool:
-        return any(word in row for row in self.rows)
-
     def _played(self, chunk: str, times: int) -> bool:
-        if len(chunk) == 3 and self._run(chunk):  # asdasd
+        if len(chunk) == 3 and chunk in self.runs:  # asdasd
             return True
         speakable = set(chunk) & _VOWELS and set(chunk) - _VOWELS  # Yeyeye
-        return times >= 3 and not speakable and any(set(chunk) <= set(row) for row in self.rows)
+        return times >= 3 and not speakable and any(row.issuperset(chunk) for row in self.rows)
 
     def placeholder(self, text: str) -> str:
         """Why nobody is meant, or ""."""
@@ -108,6 +107,13 @@ MOST_WORDS = 12
 """Words of a name: long Arabic, Spanish and noble names have up to ten."""
 SWITCHES = 3
 """Changes between letters and digits inside a word: "k3j9q" has four, "Maria2" one, "2Pac" one."""
+
+
+def _stretches(row: str) -> Iterator[str]:
+    """Every stretch of at least three keys."""
+    for start in range(len(row)):
+        for end in range(start + 3, len(row) + 1):
+            yield row[start:end]
 
 
 def _switches(word: str) -> int:
