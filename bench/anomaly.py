@@ -1,6 +1,6 @@
 """How well the anomaly model finds programs that keep below every limit, beside scikit-learn's isolation forest on the same features; and what it costs.
 
-    python bench/anomaly.py [--people 1200] [--seeds 3]
+    python bench/anomaly.py [--people 1800] [--seeds 3]
 
 Made-up days of one site (tests/support/anomaly_traffic.py): people from homes, carriers and offices, and four kinds of evasive programs. Models are
 trained on one town and measured on another, with and without a tenth of programs among the traffic they learn from. And the access log of
@@ -42,6 +42,7 @@ from gateway.replay.files import LogFile
 from gateway.replay.store import open_for_reading
 from gateway.stores.records import RecordFilter
 
+DECLARED = ("scanner", "http_library", "headless", "monitor", "crawler", "empty")
 DATA = Path(os.environ.get("LEADGATE_TEST_DATA", "../shared/data"))
 NOW = 1_790_000_000_000_000
 PROGRAMS_A_DAY = 6
@@ -124,7 +125,7 @@ def access_log() -> list[tuple[str, ...]]:
         observations = asyncio.run(_recorded(store))
     agents = Agents.builtin()
     declared = np.array(
-        [agents.declared(obs.request.header("user-agent") or "").kind not in ("", "unusual") for obs in observations]
+        [agents.declared(obs.request.header("user-agent") or "").kind in DECLARED for obs in observations]
     )
     values, at = (
         np.array([vector(obs) for obs in observations], np.float32),
@@ -196,7 +197,7 @@ def table(rows: list[tuple[str, ...]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--people", type=int, default=1200, help="visitors a day of the made-up towns")
+    parser.add_argument("--people", type=int, default=1800, help="visitors a day of the made-up towns")
     parser.add_argument("--seeds", type=int, default=1, help="towns; one table each")
     chosen = parser.parse_args()
     for seed in range(1, chosen.seeds + 1):

@@ -96,7 +96,7 @@ def train(traffic: Traffic, now: int) -> Trained:
         kept = np.argsort(score(earlier, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
     fitted, forest = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
     usual = learned[kept]
-    draft = Trained(_describe(traffic, now, forest, usual, median, at), forest.onnx, fitted, median)
+    draft = Trained(_describe(traffic, now, forest, usual, learned, median, at), forest.onnx, fitted, median)
     reference = without_knot(np.sort(draft.scores(compared)))
     direction = _direction(draft, traffic, reference)
     about = _with(draft.about, reference, direction, used=len(kept), trimmed=len(cut) - len(kept))
@@ -224,8 +224,9 @@ def bins(column: Rows) -> Bins:
 
 
 def _describe(
-    traffic: Traffic, now: int, forest: Forest, usual: Rows, median: Rows, at: NDArray[np.int64]
+    traffic: Traffic, now: int, forest: Forest, usual: Rows, learned: Rows, median: Rows, at: NDArray[np.int64]
 ) -> Description:
+    """usual: what the forest was grown on in the end; learned: that and what was left out, which later traffic has too."""
     digest = hashlib.sha256(forest.onnx).hexdigest()
     made = datetime.fromtimestamp(now / 1e6, UTC)
     return Description(
@@ -246,7 +247,7 @@ def _describe(
         features=NAMES[traffic.kind],
         median=tuple(map(float, median)),
         quantiles=tuple(_quantiles(column, middle) for column, middle in zip(usual.T, median, strict=True)),
-        bins=tuple(bins(column) for column in usual.T),
+        bins=tuple(bins(column) for column in learned.T),
         reference=(),
         direction=Direction(0.0),
         trees=forest.trees,
