@@ -109,11 +109,12 @@ class Board:
         self.history = History()
         self._candidates = Candidates()
         self._followed_names: set[str] = set()
+        self._clicks: dict[int, dict[str, int]] = {}
         self._adds: dict[int, Counter[bytes]] = {}
         self._seals: dict[bytes, None] = {}
         self._following: deque[_Visitor] = deque()
         self._minute = 0
-        self._in_minute: Counter[str] = Counter()
+        self._in_minute: dict[str, int] = {}
         self._since: dict[str, int] = {}
         self._read_at = self._loaded = 0
         self._hours: dict[str, tuple[int, int]] = {}
@@ -141,14 +142,14 @@ class Board:
         if obs.kind is not Kind.LANDING:
             return
         site, bucket = whole_site(obs.site), obs.at // US // BUCKET_S
-        adds = self._adds.get(bucket)
-        if adds is None:
-            adds = self._adds[bucket] = Counter()
+        clicks = self._clicks.get(bucket)
+        if clicks is None:
+            clicks = self._clicks[bucket] = {}
         session = obs.session if isinstance(obs.session, Session) else None
         named = parts(obs.site, obs.page.campaign, platform)
         keys = (site, *[key for key in named if self._followed(key)])
         for key in keys:
-            adds[f"{key}{CLICKS}".encode()] += 1
+            clicks[key] = clicks.get(key, 0) + 1
         if session is None or not looks:
             return
         if session.landings > 1 and not named:
@@ -176,9 +177,10 @@ class Board:
             self._minute = minute
             self._in_minute.clear()
         counted = self._in_minute
-        chosen = tuple([key for key in keys if counted[key] < FOLLOWED_MOST])
+        chosen = tuple([key for key in keys if counted.get(key, 0) < FOLLOWED_MOST])
         if chosen and len(self._following) < FOLLOWING:
-            counted.update(chosen)
+            for key in chosen:
+                counted[key] = counted.get(key, 0) + 1
             self._following.append(_Visitor(at + FOLLOW_S * US, bucket, chosen, looks))
 
     def _hour(self, site: str, at: int) -> int:
@@ -241,6 +243,11 @@ class Board:
             await self._hot.observe([Seal(key, b"", SEAL_S) for key in seals[at : at + BATCH]], now)
 
     async def _flush(self, now: int) -> None:
+        clicks, self._clicks = self._clicks, {}
+        for bucket, counted in clicks.items():
+            into = self._adds.setdefault(bucket, Counter())
+            for key, number in counted.items():
+                into[f"{key}{CLICKS}".encode()] += number
         adds, self._adds = self._adds, {}
         for bucket, counts in adds.items():
             fields = tuple(counts.items())
@@ -273,8 +280,7 @@ class Board:
             if number % 20 == 19:
                 await asyncio.sleep(0)  # visitors first
         known = set(self.history.series)
-        self._followed_names &= known | {key for counts in self._adds.values() for key in _names(counts)}
-        self._followed_names |= known
+        self._followed_names = known | {key for counts in self._clicks.values() for key in counts}
         sites = {site_of(key) for key in known}
         assets = {site: self.history.assets_usual(whole_site(site)) for site in sites}
         floods = {
@@ -316,10 +322,6 @@ class Board:
 
 def _key(bucket: int) -> bytes:
     return _BUCKET.pack(ord("Z"), bucket)
-
-
-def _names(counts: Counter[bytes]) -> list[str]:
-    return [field[:-1].decode() for field in counts]
 
 
 def _hour_in(zone: str, at: int) -> int:

@@ -7,6 +7,7 @@ part is followed once its name has come often enough among the names of its time
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 VALUE = 80
 """Characters of a campaign's, publisher's or creative's name that tell it from others."""
@@ -25,6 +26,7 @@ SEPARATOR = "\x1f"
 """Between site, kind of part and value in a cell's key; no campaign parameter that reaches us holds it (it would be replaced)."""
 
 
+@lru_cache(maxsize=1_024)
 def whole_site(site: str) -> str:
     return f"{site}{SEPARATOR}site{SEPARATOR}"
 
@@ -36,7 +38,12 @@ def parts(site: str, campaign: Mapping[str, str], platform: str) -> tuple[str, .
     """
     if not campaign and not platform:
         return ()
-    found = []
+    return _parts(site, tuple(campaign.items()), platform)
+
+
+@lru_cache(maxsize=1_024)  # most clicks of an hour are of few ads
+def _parts(site: str, values: tuple[tuple[str, str], ...], platform: str) -> tuple[str, ...]:
+    campaign, found = dict(values), []
     publisher = _first(campaign, _PLACEMENT) or platform
     network = campaign.get("network", "")
     for part, value in (

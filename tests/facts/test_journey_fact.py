@@ -130,7 +130,7 @@ async def test_a_dry_run_leaves_no_step() -> None:
     await facts()
     await facts.collector.gather(arrival(10), dry=True)
     assert (await facts(30)).dwell_ms == 30_000
-    assert not facts.board._adds or sum(sum(counts.values()) for counts in facts.board._adds.values()) == 2
+    assert sum(sum(counts.values()) for counts in facts.board._clicks.values()) == 2
 
 
 @pytest.mark.parametrize(
