@@ -57,7 +57,7 @@ class Database:
         self.date = datetime.fromtimestamp(self.built_at, UTC).date()
         """The day the data is of, as the file says."""
         told = next((text for text in (meta.description or {}).values() if "http" in text), "")
-        self.attribution = _DAY.sub("", told)
+        self.attribution = _DAY.sub("", told[:500])
         """Whom to name where results are shown, where the file says so."""
 
     def find(self, address: str) -> Facts:

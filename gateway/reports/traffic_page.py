@@ -76,7 +76,7 @@ def _template() -> jinja2.Template:
     return environment.get_template("traffic_page.html")
 
 
-_NAMED = re.compile(r"((?:(?!and )[\w-]+ ?)+?) \((https://[\w./-]+)\)")
+_NAMED = re.compile(r"\b(?!and )([\w-]+(?: (?!and )[\w-]+)*) \((https://[\w./-]+)\)")
 
 
 def _credited(text: str) -> markupsafe.Markup:
