@@ -21,6 +21,7 @@ from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
 from gateway.replay.arrivals import not_a_page
 from gateway.replay.files import parse
+from gateway.replay.lines import Unreadable
 from gateway.stores.hot.memory import MemoryState
 
 
@@ -70,7 +71,10 @@ async def _observations() -> list[tuple[str, str, Observation]]:
     collector = Collector(bytes(32), MemoryState(), reader().lookup, _no_name, lambda *_: False)
     found = []
     for number, text in enumerate(data.lines("access-log/apache_logs.gz")):
-        line = parse(text.encode("latin-1", "replace"))
+        try:
+            line = parse(text.encode("latin-1", "replace"))
+        except Unreadable:  # one of 10,000
+            continue
         if not_a_page(line) or line.status >= 300:
             continue
         request = Request(

@@ -6,6 +6,7 @@ import ipaddress
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from geoip.network import Network
@@ -26,6 +27,7 @@ RANGED = frozenset({"relay", "proxy", "vpn", "tor"})
 POOL = 400
 """Networks of each kind that people are spread over."""
 DRAWS = 60_000
+"""Addresses tried for each 400 of POOL: beyond that the rarest kinds stay smaller."""
 
 
 class Place(NamedTuple):
@@ -37,19 +39,19 @@ class Places:
     """Addresses by kind. `more`: real addresses to draw from besides."""
 
     def __init__(self, chance: random.Random, more: Iterable[str] = (), pool: int = POOL) -> None:
-        self._reader = NetworkReader([None])
+        self._reader = _reader()
         self._by_kind: dict[str, list[Place]] = defaultdict(list)
         self._home: dict[tuple[str, str], list[Place]] = defaultdict(list)
         self._chance = chance
         for address in more:
             self._add(address, pool * 4)
         wanted = [kind for kind in SHARES if kind not in RANGED]
-        for _ in range(DRAWS):
+        for _ in range(DRAWS * pool // POOL):
             if all(len(self._by_kind[kind]) >= pool for kind in wanted):
                 break
             self._add(str(ipaddress.IPv4Address(chance.randrange(1 << 24, 224 << 24))), pool)
         ranged = _ranged()
-        for address in chance.sample(ranged, min(len(ranged), DRAWS // 4)):
+        for address in chance.sample(ranged, min(len(ranged), DRAWS * pool // POOL // 4)):
             self._add(address, pool)
         self.kinds = [kind for kind in SHARES if self._by_kind[kind]]
 
@@ -72,6 +74,12 @@ class Places:
         self._home[network.kind, network.country or ""].append(place)
 
 
+@cache
+def _reader() -> NetworkReader:
+    return NetworkReader([None])
+
+
+@cache
 def _ranged() -> list[str]:
     """An address of each published range of the rare kinds."""
     found = []
