@@ -1,4 +1,4 @@
-.PHONY: run test bench bench-detection lint lock docs
+.PHONY: run test bench bench-detection bench-campaign lint lock docs
 
 run:            ## the example site with the gateway in front of it; Ctrl-C stops both
 	@.ci/setup run
@@ -27,6 +27,11 @@ bench:          ## CPU per request beside nginx, HAProxy, Caddy and plain aiohtt
 bench-campaign: ## simulated campaigns under attack: what is found, how soon, and who is harmed
 	@.ci/setup bench
 	@.venv/bin/python bench/campaign.py
+
+bench-detection: ## what each detector and the verdict find at few false positives, beside peers; then people held by mistake
+	@.ci/setup bench
+	@.venv/bin/python -m bench.detection
+	@.venv/bin/python -m bench.people
 
 docs:           ## rewrite the generated reference
 	@.venv/bin/python docs/generate.py
