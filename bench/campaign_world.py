@@ -120,7 +120,11 @@ def phone_gateway(chance: random.Random, addresses: int = 40) -> str:
 
 
 def click_id(chance: random.Random) -> str:
-    return "CjwKCAiA" + "".join(chance.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", k=60)) + "_BwE"
+    return (
+        "CjwKCAiA"
+        + "".join(chance.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", k=60))
+        + "_BwE"
+    )
 
 
 def person(chance: random.Random, start: float, address: str = "", by_ad: float = BY_AD, browser: int = -1) -> Visitor:
@@ -188,7 +192,11 @@ class World:
         """All that these visitors do, in the order of time. every_s: how often the background works, in simulated seconds."""
         collector = Collector(bytes(32), self.hot, network, _no_reverse, lambda *_: False, board=self.board)
         pipeline = Pipeline(collector, lambda _: True, Metrics())
-        steps = [(each.start + step.after, number, step.does, each) for number, each in enumerate(visits) for step in each.steps]
+        steps = [
+            (each.start + step.after, number, step.does, each)
+            for number, each in enumerate(visits)
+            for step in each.steps
+        ]
         heapq.heapify(steps)
         outcomes = []
         tick = self.now
@@ -228,8 +236,15 @@ async def _no_reverse(address: str) -> ReverseName | Unavailable:
 @cache
 def _judgements() -> dict[Kind, Judgement]:
     rules = loader.load()
-    campaigns = tuple(CampaignSettings(each["utm_campaign"], (("utm_campaign", each["utm_campaign"]),), ("DE", "AT")) for each in CAMPAIGNS)
-    reference = Reference.builtin().with_site(SiteSettings(timezone="Europe/Berlin", campaigns=campaigns)).with_form(FormSettings())
+    campaigns = tuple(
+        CampaignSettings(each["utm_campaign"], (("utm_campaign", each["utm_campaign"]),), ("DE", "AT"))
+        for each in CAMPAIGNS
+    )
+    reference = (
+        Reference.builtin()
+        .with_site(SiteSettings(timezone="Europe/Berlin", campaigns=campaigns))
+        .with_form(FormSettings())
+    )
     return {
         kind: Judgement("bench", Mode.ENFORCE, "bench", reference, rules, rules.policy(kind), Lists((), ())) for kind in Kind
     }  # fmt: skip
@@ -240,7 +255,11 @@ def _headers(number: int, post: bool) -> tuple[tuple[str, str], ...]:
     template = visitors.submission(number, HOST.encode()) if post else visitors.landing(number, HOST.encode())
     lines = template.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
     pairs = [line.decode("latin-1").partition(": ") for line in lines]
-    head = [(name, value.replace("http://", "https://")) for name, _, value in pairs if name not in ("X-Forwarded-For", "Origin")]
+    head = [
+        (name, value.replace("http://", "https://"))
+        for name, _, value in pairs
+        if name not in ("X-Forwarded-For", "Origin")
+    ]
     if post:  # where browsers put it
         head.insert([name for name, _ in head].index("User-Agent") + 1, ("Origin", f"https://{HOST}"))
     return tuple(head)
@@ -249,7 +268,10 @@ def _headers(number: int, post: bool) -> tuple[tuple[str, str], ...]:
 def _arrival(visitor: Visitor, at: float, does: str) -> Arrival:
     now = int(at * US)
     post = does == "lead"
-    query = "&".join([f"{name}={value}" for name, value in visitor.campaign.items()] + ([f"gclid={visitor.gclid}"] if visitor.gclid else []))
+    query = "&".join(
+        [f"{name}={value}" for name, value in visitor.campaign.items()]
+        + ([f"gclid={visitor.gclid}"] if visitor.gclid else [])
+    )
     landing = does == "landing"
     target = "/lead" if post else f"/offer?{query}" if landing and query else "/offer" if landing else "/more"
     request = Request("POST" if post else "GET", target, _headers(visitor.browser, post), scheme="https")
