@@ -26,7 +26,7 @@ PARTS = {
     "texts": "bench.grounds.texts",
     "mouse": "bench.grounds.mouse",
     "log": "bench.grounds.log",
-    "forest": "bench.anomaly",
+    "forest": "bench.grounds.forest",
     "cases": "bench.grounds.cases",
 }
 """Module of each part, in the order of the table."""

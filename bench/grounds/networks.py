@@ -55,7 +55,8 @@ def reader() -> NetworkReader:
 @cache
 def peer_kind(address: str) -> tuple[str, str]:
     """(kind, provider) by iporigin."""
-    found = iporigin.classify(address)
+    classify: Any = iporigin.classify  # the package has no types
+    found = classify(address)
     return found.kind, found.provider or ""
 
 

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from faker import Factory, Generator
+from faker import Factory
 from faker.config import AVAILABLE_LOCALES
 
 NO_COUNTRY = {
@@ -128,6 +128,6 @@ def script(text: str) -> str:
 
 
 @cache
-def _faker(locale: str) -> Generator:
+def _faker(locale: str) -> Any:
     """With names only: all it can make takes a tenth of a second for each locale."""
     return Factory.create(locale, providers=["faker.providers.person"])
