@@ -49,7 +49,7 @@ def lead(number: int) -> dict[str, str]:
     return {
         "full_name": "Martha Lindqvist",
         "email": f"n{number}@lindqvist-consult.se",
-        "message": "Please call me about the roof.",
+        "message": "Please call me about the roof of our house, it is forty years old and leaks.",
     }
 
 
