@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from gateway.config.campaigns import Campaign, Zone
 from gateway.config.languages import Language
 from gateway.config.lists import Country
 from gateway.config.outcomes import HoldOut
@@ -250,45 +250,6 @@ class Sector(StrEnum):
     INSURANCE = "insurance"
 
 
-CampaignParameter = Literal[
-    "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "campaignid", "adgroupid", "creative", "keyword", "matchtype",
-    "network", "device", "placement", "gad_source", "gad_campaignid", "targetid", "loc_physical_ms",
-]  # fmt: skip
-
-
-class Campaign(Section):
-    """One campaign of the site, as far as Leadgate should know of it."""
-
-    name: str = Field(min_length=1, max_length=80, description="Name for people; stands in evidence.")
-    match: dict[CampaignParameter, Annotated[str, Field(min_length=1, max_length=200)]] = Field(
-        min_length=1,
-        max_length=8,
-        description=(
-            "Parameters of the landing's address and their values in this campaign, letter case aside, for example "
-            "`{utm_campaign: roofs-north}`. All must agree; the first campaign that matches counts."
-        ),
-    )
-    countries: Annotated[tuple[Country, ...], BeforeValidator(one_or_many)] = Field(
-        default=(),
-        description=(
-            "Countries the campaign is shown in, two letters each (ISO 3166). Clicks from elsewhere are a weak sign; phones, relays, VPNs and "
-            "company networks say nothing. Empty: anywhere."
-        ),
-    )
-
-
-def _zone(value: str) -> str:
-    if value:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise refuse(
-                f'"{value}" is no time zone that this machine knows',
-                'write an IANA name, for example "Europe/Berlin"; if all are unknown, install the package tzdata',
-            ) from error
-    return value
-
-
 class Site(Section):
     """One web site behind the gateway."""
 
@@ -333,7 +294,7 @@ class Site(Section):
             "changes daily (no cookie), or not at all."
         ),
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Zone = Field(
         default="",
         max_length=64,
         description=(

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.reference import CampaignSettings, Reference
 from gateway.config import ConfigError, parse
-from gateway.config.sites import CampaignParameter
+from gateway.config.campaigns import CampaignParameter
 from gateway.generation import build
 from gateway.intake.clicks import CAMPAIGN
 from gateway.upstream.client import Upstream
