@@ -14,7 +14,7 @@ from bench.population import CROWDED, Person, people
 from bench.population.names import locales
 from detectors.observation import Lead, Velocity
 
-COUNT, SEED = 2_000, 7
+COUNT, SEED = 1_600, 7
 HELD = int(COUNT * AIM_ALL / 2)
 
 
