@@ -11,7 +11,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Campaign, Cell, Kind, Observation
+from detectors.behaviour import Campaign, Cell
+from detectors.observation import (
+    Kind,
+    Observation,
+)
 from detectors.signal import Signal
 from geoip.network import Network
 

@@ -68,7 +68,9 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         return
     if isinstance(obs.velocity, Velocity) and "paid" in obs.velocity.counts:
         yield from _many(obs, obs.velocity, ref)
-    yield from _shape(obs, click)
+    defect = _shape(obs, click)
+    if defect is not None:
+        yield defect
     if click.values > 1:
         yield Signal("click.several_values", evidence=(click.parameter, str(click.values)))
     if click.seen <= 1:
@@ -129,41 +131,34 @@ def _again(click: Click, since: str, partial: bool) -> Iterator[Signal]:
         yield Signal("click.repeated", evidence=(str(click.seen), since))
 
 
-def _shape(obs: Observation, click: Click) -> Iterator[Signal]:
+def _shape(obs: Observation, click: Click) -> Signal | None:
     """Length and characters of the id as it stands in the request target; silent where the target does not hold it."""
     if click.length > MAX_LENGTH:
-        yield Signal("click.malformed", evidence=(click.platform, click.parameter, f"{click.length} characters long"))
-        return
-    raw = _value(obs.request.target, click.parameter)
+        return Signal("click.malformed", evidence=(click.platform, click.parameter, f"{click.length} characters long"))
+    parameter = click.parameter.lower()
+    raw = _value(obs.request.target, parameter)
     if not raw:
-        return
-    value = unquote_plus(raw)
+        return None
+    value = unquote_plus(raw) if "%" in raw or "+" in raw else raw
     if click.length not in (
         len(raw),
         len(value),
     ):  # another value of a parameter that came several times, or a cut target
-        return
+        return None
     if _PLACEHOLDER.fullmatch(value):
-        yield Signal("click.placeholder", evidence=(click.platform, click.parameter))
-        return
-    if not (_SHAPES.get(click.parameter.lower(), _ANY)).fullmatch(value.strip()):
-        short = len(value) < 16
-        yield Signal(
-            "click.malformed",
-            evidence=(
-                click.platform,
-                click.parameter,
-                "too short" if short else "characters or length that such ids do not have",
-            ),
-        )
+        return Signal("click.placeholder", evidence=(click.platform, click.parameter))
+    if _SHAPES.get(parameter, _ANY).fullmatch(value.strip()):
+        return None
+    wrong = "too short" if len(value) < 16 else "characters or length that such ids do not have"
+    return Signal("click.malformed", evidence=(click.platform, click.parameter, wrong))
 
 
 def _value(target: str, parameter: str) -> str | None:
-    """First value of `parameter` in the target's query, not yet decoded, or None."""
+    """First value of `parameter` (in lower case) in the target's query, not yet decoded, or None."""
     _, _, query = target.partition("?")
     for pair in query[:16_384].split("&"):
         name, _, value = pair.partition("=")
-        if name.lower() == parameter.lower():
+        if name.lower() == parameter:
             return value.partition("#")[0]
     return None
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Observation, Similar, Velocity
+from detectors.behaviour import Similar
+from detectors.observation import (
+    Observation,
+    Velocity,
+)
 from detectors.signal import Signal
 from detectors.velocity import DISTINCT_CAP
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Duplicate, Observation, RenderToken, Similar, Unavailable
+from detectors.behaviour import Similar
+from detectors.observation import (
+    Duplicate,
+    Observation,
+    RenderToken,
+    Unavailable,
+)
 from detectors.signal import Signal
 from detectors.velocity import DISTINCT_CAP
 

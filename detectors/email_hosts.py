@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
+from detectors.behaviour import MailDomain
 from detectors.data_files import load
 from detectors.email import Address, parse
 from detectors.email_domains import DomainKind, EmailDomains, registrable
-from detectors.observation import Lead, MailDomain, Observation
+from detectors.observation import (
+    Lead,
+    Observation,
+)
 from detectors.signal import Signal
 
 if TYPE_CHECKING:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from detectors.behaviour import Company
 from detectors.email_domains import EmailDomains, registrable
-from detectors.observation import Company, ReverseName, Unavailable
+from detectors.observation import (
+    ReverseName,
+    Unavailable,
+)
 from geoip.kinds import Kinds
 from geoip.network import Network
 

@@ -12,7 +12,14 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.observation import Journey, Kind, Observation, RenderToken, Session, Velocity
+from detectors.behaviour import Journey
+from detectors.observation import (
+    Kind,
+    Observation,
+    RenderToken,
+    Session,
+    Velocity,
+)
 from detectors.signal import Signal
 from detectors.velocity import DISTINCT_CAP
 from geoip.network import Network

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from detectors.behaviour import Pointer
 from detectors.data_files import load
-from detectors.observation import Observation, Pointer
+from detectors.observation import (
+    Observation,
+)
 from detectors.signal import Signal
 
 if TYPE_CHECKING:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
+from detectors.behaviour import Similar
 from detectors.data_files import load
-from detectors.observation import WINDOWS, Similar
+from detectors.observation import (
+    WINDOWS,
+)
 
 FULL_AT = 4.0
 """Strength of a crossing is full at so many times its limit."""

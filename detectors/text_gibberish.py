@@ -23,8 +23,8 @@ _FILLER = frozenset(
     {"lorem", "ipsum", "dolor", "amet", "consectetur", "adipiscing", "elit", "tempor", "incididunt", "labore"}
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_ROWS = re.compile(
-    r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|qwer|wert(?=yu|zu)|rtyu|rtzu|tyui|tzui|zxcv|yxcv|xcvb|cvbn|vbnm|lkjh|kjhg|poiu|йцук|фыва|ячсм|ываф|олдж"
+_ROWS = tuple(
+    "asdf sdfg dfgh fghj ghjk hjkl qwer wertyu wertzu rtyu rtzu tyui tzui zxcv yxcv xcvb cvbn vbnm lkjh kjhg poiu йцук фыва ячсм ываф олдж".split()
 )
 _AGAIN = re.compile(r"(\w{2,6}?)\1{2,}|(\w)\2{11,}")
 _LAUGHTER = frozenset("ahejioxk")
@@ -56,7 +56,9 @@ def judge(text: str, least_letters: int, share: float) -> Gibberish | None:
     letters = sum(map(len, words))
     if letters < least_letters:
         return None
-    odd = sum(len(word) for word in folded if _ROWS.search(word)) if _ROWS.search(text[:ENOUGH].casefold()) else 0
+    joined = "".join(folded)
+    rows = [row for row in _ROWS if row in joined]
+    odd = sum(len(word) for word in folded if any(row in word for row in rows)) if rows else 0
     if odd and odd >= share * letters:
         return Gibberish("rows of keys", letters)
     again = [match.group() for match in _AGAIN.finditer("".join(folded))]

@@ -27,6 +27,10 @@ _TEMPLATE = re.compile(
 )
 
 
+# what every link holds; most texts have none, so few are read further
+_SIGN = re.compile(r"\.\S|://")
+
+
 class Links(NamedTuple):
     """number   distinct links, written out or bare ("shop.example.com/x")
     hosts    the distinct hosts, small letters, without "www."
@@ -42,18 +46,21 @@ class Links(NamedTuple):
 
 def links(text: str, shorteners: frozenset[str], invitations: Sequence[str]) -> Links:
     """Linear in the text's length, which the caller bounds."""
-    named: dict[str, None] = {}
-    rest = text
-    if "://" in text or "www." in text.lower():
-        named = dict.fromkeys(match.group(1).lower().rstrip(".,;:!?/") for match in _LINK.finditer(text))
-        rest = _LINK.sub(" ", text)
-    if "." in rest:
-        named |= dict.fromkeys(
-            "".join(filter(None, found.groups())).lower().rstrip(".,;:!?/") for found in _BARE.finditer(rest)
-        )
-        rest = _BARE.sub(" ", rest)
+    if not _SIGN.search(text):
+        return Links(0, (), (), text)
+    written: list[str] = []
+    bare: list[str] = []
+    kept: list[str] = []  # all between the links
+    end = 0
+    for word in text.split():  # no link holds a blank
+        if _SIGN.search(word):
+            start = text.index(word, end)
+            kept += text[end:start], _take(word, written, bare)
+            end = start + len(word)
+    named = dict.fromkeys(link.lower().rstrip(".,;:!?/") for link in written + bare)
     if not named:
         return Links(0, (), (), text)
+    rest = "".join(kept) + text[end:]
     plain = [link.removeprefix("www.") for link in named]
     hosts = tuple(dict.fromkeys(link.partition("/")[0].partition("?")[0].partition(":")[0] for link in plain))
     kinds = []
@@ -62,6 +69,17 @@ def links(text: str, shorteners: frozenset[str], invitations: Sequence[str]) -> 
     if any(link.startswith(start) or (link + "/").startswith(start) for link in plain for start in invitations):
         kinds.append("invitation to a chat")
     return Links(len(set(plain)), hosts, tuple(kinds), rest)
+
+
+def _take(word: str, written: list[str], bare: list[str]) -> str:
+    """The word without its links, which are added to the lists."""
+    if "://" in word or "www." in word.lower():
+        written += _LINK.findall(word)
+        word = _LINK.sub(" ", word)
+    if "." in word:
+        bare += map("".join, _BARE.findall(word))
+        word = _BARE.sub(" ", word)
+    return word
 
 
 def markup(text: str) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import re2
 
 _NOT_A_WORD = re.compile(r"[^\w%$€\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e30-\u0e4e]+|_")
+_COMMON = ".,!?:;-'’\"()/"
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _DIGIT = re.compile(r"\d")
+_ASCII = {point: chr(point).lower() if chr(point).isalnum() or chr(point) in "%$" else " " for point in range(128)}
 ENOUGH = 150
 """Words from the start that the vocabulary looks at: it was fitted on short texts."""
 
@@ -32,9 +34,14 @@ class Found(NamedTuple):
 
 def plain(text: str) -> str:
     """The text in small letters, words between single spaces, nothing else but %, $ and €; a space at either end."""
-    if not text.isascii():
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return " " + _NOT_A_WORD.sub(" ", text.casefold().replace("'", " ").replace("’", " ")).strip() + " "
+    if text.isascii():
+        text = text.translate(_ASCII)
+    else:
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
+        for mark in _COMMON:  # leaves few words to the pattern, which is the dear part
+            text = text.replace(mark, " ")
+        text = " ".join([word if word.isalnum() else _NOT_A_WORD.sub(" ", word) for word in text.split()])
+    return " " + " ".join(text.split()) + " "
 
 
 class Phrases:
@@ -71,7 +78,7 @@ def _pattern(phrase: str) -> str:
 
 def terms(made_plain: str) -> set[str]:
     """What the vocabulary knows a text by: its words and pairs of neighbouring words, without any digits, and how long it is ("#0" to "#4")."""
-    words = [word for word in made_plain.split()[:ENOUGH] if word.isalpha() or not _DIGIT.search(word)]
+    words = [word for word in made_plain.split(None, ENOUGH)[:ENOUGH] if word.isalpha() or not _DIGIT.search(word)]
     pairs = {f"{one} {two}" for one, two in pairwise(words)}
     return {*words, *pairs, f"#{min(4, len(words) // 8)}"}
 
@@ -97,7 +104,7 @@ class Vocabulary:
     def score(self, made_plain: str, linked: bool) -> tuple[int, list[str]]:
         """The sum for a text whose links were taken out, and up to three of the words that add most."""
         found = terms(made_plain)
-        known = [(weight, term) for term in found if (weight := self.words.get(term)) is not None]
+        known = [(self.words[term], term) for term in self.words.keys() & found]
         total = self.base + round(sum(weight for weight, _ in known) / math.sqrt(len(found))) + self.link * linked
         top = sorted((-weight, term) for weight, term in known if weight > 0 and term[0] != "#")
         return total, [term for _, term in top[:3]]

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detectors.observation import Company, Kind
+from detectors.behaviour import Company
+from detectors.observation import (
+    Kind,
+)
 from geoip.network import Network
 from rules.bands import in_words
 from rules.verdict import PARTIAL, Applied, Decision, Ivt, Reason, Verdict
@@ -192,5 +195,7 @@ def _network(network: Network | None, company: Company | None) -> list[str]:
         place.append(network.country)
     lines = [", ".join(place) + (f"; kind of network: {network.kind}" if network.kind else "")]
     if company is not None:
-        lines.append(f"In the own network of {company.organisation}" + (f" ({company.domain})" if company.domain else ""))
+        lines.append(
+            f"In the own network of {company.organisation}" + (f" ({company.domain})" if company.domain else "")
+        )
     return lines

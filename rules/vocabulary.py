@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from detectors.behaviour import Company, Similar
 from detectors.observation import (
     WINDOWS,
     Click,
-    Company,
     Observation,
     RenderToken,
     Session,
-    Similar,
     Unavailable,
     Velocity,
 )
@@ -141,7 +140,10 @@ VARIABLES: tuple[Variable, ...] = (
         lambda o: _company(o).organisation,
     ),
     Variable(
-        "company.domain", "string", 'its domain by reverse DNS (see dns.company_names), or ""', lambda o: _company(o).domain
+        "company.domain",
+        "string",
+        'its domain by reverse DNS (see dns.company_names), or ""',
+        lambda o: _company(o).domain,
     ),
     Variable("session.kind", "string", '"cookie", "derived" or ""', lambda o: _session(o).kind),
     Variable("session.age_s", "int", "seconds since the session began", lambda o: _session(o).age_s),

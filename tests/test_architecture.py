@@ -58,6 +58,7 @@ READS_AT_LOAD = {"detectors/data_files.py", "detectors/email_domains.py", "rules
 
 HELPERS = {
     "agent_patterns": "tests/detectors/test_agents.py",
+    "behaviour": "tests/evidence/test_record_campaigns.py",
     "browsers": "tests/detectors/test_headers.py",
     "client_hints": "tests/detectors/test_headers.py",
     "crawler_operators": "tests/detectors/test_crawlers.py",

@@ -15,22 +15,20 @@ from bench.population.browsers import HOST, heads
 from bench.population.contacts import UNIVERSITIES, company, email, message, phone
 from bench.population.names import Name, locales, name, typed
 from bench.population.places import Place, Places
+from detectors.behaviour import Journey, MailDomain, Similar
 from detectors.observation import (
     WINDOWS,
     Click,
     Client,
     Count,
     Duplicate,
-    Journey,
     Kind,
     Lead,
-    MailDomain,
     Observation,
     Page,
     RenderToken,
     Request,
     Session,
-    Similar,
     Velocity,
 )
 

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -90,8 +90,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     onnx: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """score 0..1, higher is more unusual; percentile: share of the comparison that is less unusual, 0..1."""
 
     score: float
@@ -117,6 +116,9 @@ class Model:
 
     def filled(self, values: list[float]) -> list[float]:
         """With the median where a feature is not known."""
+        total = sum(values)
+        if total == total:  # all are known
+            return values
         return [median if value != value else value for value, median in zip(values, self._medians, strict=True)]
 
     def judge(self, values: list[float]) -> Opinion:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from math import nan
 
 from detectors.anomaly.feature_sets import EXPECTED_HEADERS, LEAST_BEATS
+from detectors.behaviour import Journey, Similar
 from detectors.observation import (
     NONE,
     Click,
     Count,
     Counts,
     Duplicate,
-    Journey,
     Kind,
     Lead,
     Observation,
     RenderToken,
     Session,
-    Similar,
     Velocity,
 )
 from geoip.network import Network
@@ -36,6 +35,7 @@ _OF_A_FORM = (
     *("email_phones", "phone_emails", "phone_names", "text_emails"),
 )
 _ALWAYS = ("address", "prefix", "browser", "session")
+_ABSENT = {name: _UNREAD if name in _ALWAYS else _NOWHERE for name in (*_OF_A_PAGE_VIEW, *_OF_A_FORM)}
 
 
 def vector(obs: Observation) -> list[float]:
@@ -133,7 +133,7 @@ def _rows(obs: Observation, dimensions: tuple[str, ...]) -> list[Counts]:
     if not isinstance(velocity, Velocity) or (obs.partial and obs.is_partial("velocity")):
         return [_UNREAD] * len(dimensions)
     counts = velocity.counts
-    return [counts.get(name) or (_UNREAD if name in _ALWAYS else _NOWHERE) for name in dimensions]
+    return [counts.get(name) or _ABSENT[name] for name in dimensions]
 
 
 def _session(obs: Observation) -> Session | None:
@@ -149,7 +149,7 @@ def _headers(obs: Observation) -> tuple[float, float, float, float]:
     if not obs.request.complete:
         return nan, nan, nan, hosting
     first = obs.request.first
-    missing = sum([name not in first for name in _EXPECTED])
+    missing = len(_EXPECTED.difference(first))
     return len(first), missing, len(first.get("user-agent", "")), hosting
 
 

@@ -18,8 +18,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from detectors.behaviour import Campaign, Cell
 from detectors.campaign import flood
-from detectors.observation import Campaign, Cell, Kind, Observation, Session, Unavailable
+from detectors.observation import (
+    Kind,
+    Observation,
+    Session,
+    Unavailable,
+)
 from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
 from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
 from gateway.log import log

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from statistics import median
 
-from detectors.observation import Cell
+from detectors.behaviour import Cell
 from gateway.campaigns.cells import in_words
 
 BUCKET_S = 600

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gateway.config.beacon import Beacon
 from gateway.config.campaigns import Campaign, Zone
 from gateway.config.languages import Language
 from gateway.config.lists import Country
@@ -217,29 +218,6 @@ class LandingPage(Section):
     )
 
 
-def _beacon_level(value: Any) -> Any:
-    if value in ("minimal", "full"):
-        raise later(f"beacon level {value}", "write level: server-only or leave it out")
-    return value
-
-
-def _beacon_embed(value: Any) -> Any:
-    if value == "manual":
-        raise later("embed: manual", "leave it out: at level server-only nothing is embedded")
-    return value
-
-
-class Beacon(Section):
-    """The script in the visitor's browser."""
-
-    level: Annotated[Literal["server-only"], BeforeValidator(_beacon_level)] = Field(
-        default="server-only", description="How much the browser is asked: nothing."
-    )
-    embed: Annotated[Literal["auto"], BeforeValidator(_beacon_embed)] = Field(
-        default="auto", description="How the script gets into pages. Without effect at level `server-only`."
-    )
-
-
 class Sector(StrEnum):
     """What the leads of a site decide on. All but `general` are fields where the law forbids to treat people by where they come from."""
 
@@ -310,7 +288,9 @@ class Site(Section):
         ),
     )
     campaigns: tuple[Campaign, ...] = Field(
-        default=(), max_length=500, description="Its campaigns, where more should be known of them than their addresses tell."
+        default=(),
+        max_length=500,
+        description="Its campaigns, where more should be known of them than their addresses tell.",
     )
     prefix: str = Field(
         default="/_lg/",

@@ -12,7 +12,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from detectors.observation import Client, Kind, Lead, Page, Pointer, Request, Unavailable
+from detectors.behaviour import Pointer
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Page,
+    Request,
+    Unavailable,
+)
 from gateway.console.assess_body import Question, bad_field
 from gateway.facts.arrival import Arrival
 from gateway.generation import FormRoute, Generation, SiteRoutes

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from detectors.observation import Cell
+from detectors.behaviour import Cell
 from gateway.campaigns.board import Board
 from gateway.campaigns.cells import in_words, site_of
 from gateway.console.problems import Problem, reply

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.observation import Company
+from detectors.behaviour import Company
 from gateway.evidence.record import Record, decode
 from gateway.feeds.reading import credit
 from gateway.stores.labels import in_effect, labels_in

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.observation import Client, Kind, Lead, Page, Pointer, Request, Unavailable
+from detectors.behaviour import Pointer
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Page,
+    Request,
+    Unavailable,
+)
 from gateway.intake.clicks import FoundClick
 from gateway.intake.render_token import TokenReading
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from detectors.behaviour import Company, MailDomain
 from detectors.employer import company_of
-from detectors.observation import Client, Company, Kind, MailDomain, Observation, ReverseName, Unavailable
+from detectors.observation import (
+    Client,
+    Kind,
+    Observation,
+    ReverseName,
+    Unavailable,
+)
 from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival
 from gateway.facts.identity import Hashes, browser_of, places, session_hash
@@ -108,7 +115,9 @@ class Collector:
             mail,
             plan.similar(results),
             plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
-            board.campaign(site, arrival.page.campaign, platform, arrival.at) if board is not None and landing else None,
+            board.campaign(site, arrival.page.campaign, platform, arrival.at)
+            if board is not None and landing
+            else None,
             company=company,
             pointer=arrival.pointer,
         )

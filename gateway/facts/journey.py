@@ -10,7 +10,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from detectors.observation import Journey, Kind, Lead, Unavailable
+from detectors.behaviour import Journey
+from detectors.observation import (
+    Kind,
+    Lead,
+    Unavailable,
+)
 from gateway.facts.arrival import Arrival
 from gateway.intake.clicks import FoundClick, click_id
 from gateway.stores.hot import Beat, Beats, Hit, Look, Operation, Result, Sealed

@@ -9,9 +9,14 @@ from collections.abc import Sequence
 import aiodns
 import pycares
 
+from detectors.behaviour import MailDomain
 from detectors.email import Address, parse
 from detectors.email_domains import DomainKind, EmailDomains, registrable
-from detectors.observation import Kind, Lead, MailDomain, Unavailable
+from detectors.observation import (
+    Kind,
+    Lead,
+    Unavailable,
+)
 from gateway.facts.arrival import Arrival
 
 CACHE_SIZE = 4096

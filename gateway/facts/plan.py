@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from detectors.behaviour import Journey, Similar
 from detectors.observation import (
     Click,
     Counts,
     Duplicate,
-    Journey,
     Kind,
     Lead,
     RenderToken,
     Session,
-    Similar,
     Unavailable,
     Velocity,
 )
@@ -276,9 +275,7 @@ class Plan:
             seen = 0
         return Duplicate(self._seen(place, body.count), seen, _seconds(self._arrival.at - first_at) // DAY_S)
 
-    def journey_fact(
-        self, results: Sequence[Result], assets_usual: int, settled: bool
-    ) -> Journey | Unavailable | None:
+    def journey_fact(self, results: Sequence[Result], assets_usual: int, settled: bool) -> Journey | Unavailable | None:
         return self.journey.read(results, self._partial, assets_usual, settled)
 
     def similar(self, results: Sequence[Result]) -> Similar | Unavailable | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, median, pstdev
 
-from detectors.observation import Pointer
+from detectors.behaviour import Pointer
 
 MAX_EVENTS = 2_000
 """More are not read: half a minute of movement, while the numbers settle within a second or two."""

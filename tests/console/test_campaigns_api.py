@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from detectors.observation import Cell
+from detectors.behaviour import Cell
 from gateway.campaigns.board import Board, Seen
 from gateway.console.campaigns import CampaignApi
 from gateway.console.problems import Problem

@@ -14,25 +14,20 @@ from ruamel.yaml import YAML
 
 from detectors import run
 from detectors.anomaly.model import Models
+from detectors.behaviour import Campaign, Company, Journey, MailDomain, Pointer, Similar
 from detectors.observation import (
-    Campaign,
     Click,
     Client,
-    Company,
     Count,
     Duplicate,
-    Journey,
     Kind,
     Lead,
-    MailDomain,
     Observation,
     Page,
-    Pointer,
     RenderToken,
     Request,
     ReverseName,
     Session,
-    Similar,
     Unavailable,
     Velocity,
 )
@@ -263,7 +258,9 @@ def test_corpus(name: str) -> None:
     case, expected = _yaml(HERE / name / "input.yaml"), _yaml(HERE / name / "expected.yaml")
     assert case["story"]
     assert not expected.keys() - EXPECTED, f"not known in expected.yaml: {expected.keys() - EXPECTED}"
-    signals, verdict = judge(observation(case), case.get("settings", {}), case.get("site_settings", {}), case.get("model", ""))
+    signals, verdict = judge(
+        observation(case), case.get("settings", {}), case.get("site_settings", {}), case.get("model", "")
+    )
     shown = [(signal.id, signal.evidence) for signal in signals]
     by_id = {reason.signal: list(reason.evidence) for reason in verdict.reasons}  # composites add some
     by_id |= {signal.id: list(signal.evidence) for signal in signals}

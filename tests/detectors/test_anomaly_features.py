@@ -10,17 +10,16 @@ from made_observations import AWAY, FIELDS, HEADERS, TEXT, counts, observation
 from detectors.anomaly.feature_sets import FEATURES, NAMES
 from detectors.anomaly.features import Feature, duration, number
 from detectors.anomaly.reading import vector
+from detectors.behaviour import Journey, Similar
 from detectors.observation import (
     Click,
     Duplicate,
-    Journey,
     Kind,
     Lead,
     Observation,
     RenderToken,
     Request,
     Session,
-    Similar,
     Unavailable,
 )
 from geoip.network import Network

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.behaviour import Campaign, Cell
 from detectors.campaign import ELSEWHERE, detect, flood
-from detectors.observation import Campaign, Cell, Client, Kind, Observation, Page, Request, Unavailable
+from detectors.observation import (
+    Client,
+    Kind,
+    Observation,
+    Page,
+    Request,
+    Unavailable,
+)
 from detectors.reference import CampaignSettings, Reference, SiteSettings
 from geoip.network import Network
 

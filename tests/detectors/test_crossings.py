@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.behaviour import Similar
 from detectors.crossings import SIGNALS, detect
-from detectors.observation import Client, Count, Kind, Observation, Page, Request, Similar, Unavailable, Velocity
+from detectors.observation import (
+    Client,
+    Count,
+    Kind,
+    Observation,
+    Page,
+    Request,
+    Unavailable,
+    Velocity,
+)
 from detectors.reference import Reference
 from detectors.repeats import RepeatLimits
 from detectors.signal import Signal

@@ -5,8 +5,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from detectors.behaviour import Similar
 from detectors.duplicate import CLICKS, detect
-from detectors.observation import Client, Duplicate, Kind, Observation, Page, RenderToken, Request, Similar, Unavailable
+from detectors.observation import (
+    Client,
+    Duplicate,
+    Kind,
+    Observation,
+    Page,
+    RenderToken,
+    Request,
+    Unavailable,
+)
 from detectors.reference import Reference
 from detectors.signal import Signal
 

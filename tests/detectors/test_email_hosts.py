@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.behaviour import MailDomain
 from detectors.email_hosts import detect
-from detectors.observation import Client, Kind, Lead, MailDomain, Observation, Page, Request, Unavailable
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Observation,
+    Page,
+    Request,
+    Unavailable,
+)
 from detectors.reference import Reference
 
 GONE = Unavailable("test")

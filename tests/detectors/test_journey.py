@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from detectors.behaviour import Journey
 from detectors.journey import detect
 from detectors.observation import (
     Client,
     Count,
-    Journey,
     Kind,
     Observation,
     Page,

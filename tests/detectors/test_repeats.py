@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.observation import Similar
+from detectors.behaviour import Similar
 from detectors.repeats import RepeatLimits
 
 LIMITS = RepeatLimits.builtin()

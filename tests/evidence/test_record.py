@@ -31,12 +31,12 @@ from detectors.observation import (
 )
 from detectors.signal import Signal
 from gateway.evidence import record
+from gateway.evidence.personal import Salts
 from gateway.evidence.record import (
     ERASED,
     ERASED_REQUEST,
     Answered,
     Facts,
-    Salts,
     build,
     columns_of,
     decode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detectors.observation import Campaign, Cell, Journey
+from detectors.behaviour import Campaign, Cell, Journey
 from gateway.evidence.record import decode
 from gateway.stores.canonical import chained
 

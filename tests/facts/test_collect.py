@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from servers import free_port
 
+from detectors.behaviour import Company
 from detectors.observation import (
     Click,
     Client,
-    Company,
     Duplicate,
     Kind,
     Lead,

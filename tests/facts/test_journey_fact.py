@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from detectors.observation import Client, Journey, Kind, Lead, Page, Request, Unavailable
+from detectors.behaviour import Journey
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Page,
+    Request,
+    Unavailable,
+)
 from gateway.campaigns.board import Board
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import SETTLED_US, Collector

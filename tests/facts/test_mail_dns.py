@@ -11,8 +11,16 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from detectors.behaviour import MailDomain
 from detectors.email_domains import EmailDomains
-from detectors.observation import Client, Kind, Lead, MailDomain, Page, Request, Unavailable
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Page,
+    Request,
+    Unavailable,
+)
 from gateway.facts import mail_dns
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector

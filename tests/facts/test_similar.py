@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.observation import Client, Kind, Lead, Page, Request, Similar, Unavailable, Velocity
+from detectors.behaviour import Similar
+from detectors.observation import (
+    Client,
+    Kind,
+    Lead,
+    Page,
+    Request,
+    Unavailable,
+    Velocity,
+)
 from gateway.facts.arrival import Arrival
 from gateway.facts.collect import Collector
 from gateway.facts.similar import BANDS, LEAST_WORDS, MOST_WORDS, Sketch, name_of, of_text, sketch

@@ -6,7 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from detectors.observation import Company, Kind, Observation, Unavailable
+from detectors.behaviour import Company
+from detectors.observation import (
+    Kind,
+    Observation,
+    Unavailable,
+)
 from detectors.signal import Signal
 from geoip.network import Network
 from rules.explain import FACT_NAMES, Explanation, explain
@@ -46,7 +51,8 @@ def test_where_somebody_works_is_told(rules: Ruleset, landing: Make) -> None:
 
 def test_a_held_lead_in_full(rules: Ruleset, submission: Make) -> None:
     obs = submission(
-        network=Network(64496, "Example Mobile", "DE", ("mobile:Example",), "mobile"), session=Unavailable("redis: timeout")
+        network=Network(64496, "Example Mobile", "DE", ("mobile:Example",), "mobile"),
+        session=Unavailable("redis: timeout"),
     )
     verdict = judge(
         rules,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from detectors.behaviour import Journey
 from detectors.observation import (
     Client,
     Count,
     Duplicate,
-    Journey,
     Kind,
     Lead,
     Observation,

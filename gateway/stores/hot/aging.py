@@ -48,12 +48,13 @@ class AgingMap:
     def admit(self, expired_before: int) -> bool:
         """Make room for one key. True where `young` is a new dictionary."""
         leaving = self._leaving
-        for _ in range(min(2, len(leaving))):
-            _, value = leaving.popitem()
-            if _TIME.unpack_from(value)[0] < expired_before:
-                self.expired += 1
-            else:
-                self.evicted += 1
+        if leaving:  # most of the time nothing is
+            for _ in range(min(2, len(leaving))):
+                _, value = leaving.popitem()
+                if _TIME.unpack_from(value)[0] < expired_before:
+                    self.expired += 1
+                else:
+                    self.evicted += 1
         if len(self.young) < self._third:
             return False
         self._leaving, self._old, self.young = self._old, self.young, {}

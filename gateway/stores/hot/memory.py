@@ -141,15 +141,17 @@ class MemoryState:
             self._edges = _edges(now)
         s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3 = self._edges
         self._minute, ms = s0, now // 1000
-        time, time_of = _TAG.pack, _TAG.unpack_from
-        rows, table = self._rows.young, COUNTS
+        stamp, time_of = _TAG.pack(now), _TAG.unpack_from
+        rows, older, admit, table = self._rows.young, self._rows.older, self._rows.admit, COUNTS
         read, write = _ROW.unpack_from, _ROW.pack
         results: list[Result] = []
         previous: bytes | None = None
         tag = mark = b""
         for op in ops:
-            if type(op) is not Hit:
-                results.append(self._other(op, now))
+            kind = type(op)
+            if kind is not Hit:
+                bound = kind is Seal or kind is Look
+                results.append(self._bound(op, now) if bound else self._other(op, now))  # type: ignore[arg-type]
                 continue
             key, member = op.key, op.member
             if member is not previous:  # one observation's operations mostly share their members
@@ -157,11 +159,11 @@ class MemoryState:
                 mark = tag and tag + minute
             row = rows.get(key)
             if row is None:
-                row = self._rows.older(key)
-                if self._rows.admit(now - _KEEP):
+                row = older(key)
+                if admit(now - _KEEP):
                     rows = self._rows.young
             if row is None:
-                rows[key] = time(now) + tag
+                rows[key] = stamp + tag
                 results.append(FIRST if tag else FIRST_BARE)
                 continue
             if len(row) < _FIXED:
@@ -228,8 +230,6 @@ class MemoryState:
 
     def _other(self, op: Operation, now: int) -> Result:
         kind = type(op)
-        if kind is Seal or kind is Look:
-            return self._bound(op, now)  # type: ignore[arg-type]
         if kind is Beat:
             return self._beat(op.key, now)
         if kind is Add:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from detectors.observation import Kind, Observation, Page, Pointer, Request, Unavailable
+from detectors.behaviour import Pointer
+from detectors.observation import (
+    Kind,
+    Observation,
+    Page,
+    Request,
+    Unavailable,
+)
 from detectors.pointer import detect
 from detectors.reference import Reference
 
