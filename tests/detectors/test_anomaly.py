@@ -21,7 +21,7 @@ from detectors.anomaly.feature_sets import FEATURES, NAMES
 from detectors.anomaly.model import Description, Model, Models, decode
 from detectors.anomaly.reading import vector
 from detectors.anomaly.trees import ModelProblem, path_depth, unpack
-from detectors.observation import Kind
+from detectors.observation import Duplicate, Kind, RenderToken
 from detectors.reference import Reference
 from gateway.models.forest import scaled
 from gateway.models.training import fill, one_sided
@@ -106,7 +106,8 @@ def flood(**more: Any) -> Any:
     velocity = msgspec.structs.replace(counts("address/3600", 60, 1))
     for key in ("address/600", "address/86400", "prefix/3600", "session/3600", "session/86400", "browser/3600"):
         velocity = type(velocity).of({**velocity.flat(), key: counts(key, 60, 1).flat()[key]})
-    return observation(Kind.SUBMISSION, **{"velocity": velocity, **more})
+    hasty = {"token": RenderToken("valid", 900, 1), "duplicate": Duplicate(20, 20)}
+    return observation(Kind.SUBMISSION, **{"velocity": velocity, **hasty, **more})
 
 
 def found(obs: Any, ref: Reference) -> list[tuple[str, tuple[str, ...]]]:
