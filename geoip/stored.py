@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
@@ -112,9 +113,11 @@ def read(path: Path) -> Feed:
             raise ValueError("its networks are not those that were stored")
         for network in networks:
             labelled(network, feed.label)
+        for at in (feed.fetched_at, feed.checked_at):
+            datetime.fromtimestamp(at, UTC)  # it is shown as a day
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise GeoipError(
             f"{path}: not a stored feed ({error}); fetch it again with leadgate geoip refresh --force"
         ) from error

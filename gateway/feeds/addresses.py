@@ -8,7 +8,15 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LAST_FOUR_BYTES = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+"""IPv6 networks whose addresses end in the IPv4 address that is reached: NAT64 (RFC 6052), SIIT (RFC 2765), and the
+IPv4-compatible ones (RFC 4291)."""
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Where the IPv4 address stands in these, each network decides for itself (RFC 8215)."""
+_METADATA = frozenset(
+    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd20:ce::254"))
+)
+"""Where clouds tell a machine its credentials, beside link-local addresses: AWS, Alibaba, Azure, Oracle, Google."""
 
 
 class AddressForbidden(OSError):
@@ -18,15 +26,16 @@ class AddressForbidden(OSError):
 def forbidden(address: str, allow_private: bool) -> str | None:
     """Why this machine must not connect to `address` (a text form, a zone is ignored); None where it may.
 
-    Link-local addresses are never connected to: clouds answer there with a machine's credentials, and nobody
+    Link-local addresses and the few others where clouds tell a machine its credentials are never connected to: nobody
     publishes lists there.
     """
     found = _embedded(ipaddress.ip_address(address.partition("%")[0]))
-    if found.is_link_local:
-        return f"{found} is a link-local address"
-    if found.is_multicast or found.is_unspecified:
+    if found.is_link_local or found in _METADATA:
+        return f"{found} is a link-local address" if found.is_link_local else f"{found} belongs to the cloud"
+    if found.is_multicast or found.is_unspecified or found in _NAT64_LOCAL:
         return f"{found} is no address of one machine"
-    if not allow_private and not found.is_global:
+    site_local = isinstance(found, ipaddress.IPv6Address) and found.is_site_local
+    if not allow_private and (site_local or not found.is_global):
         return f"{found} is not a public address"
     return None
 
@@ -39,7 +48,7 @@ def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddre
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address in _NAT64:
+    if int(address) > 1 and any(address in network for network in _LAST_FOUR_BYTES):  # not :: and ::1
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

@@ -151,6 +151,6 @@ def _why(error: BaseException) -> str:
 
 
 def _remedy(error: BaseException) -> str:
-    if _why(error).endswith(("public address", "link-local address", "one machine")):
+    if _why(error).endswith(("public address", "link-local address", "one machine", "to the cloud")):
         return "only a feed with allow_private: true may be on a private address, and none on a link-local one"
     return "look at the address, and whether this machine reaches it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -80,6 +81,8 @@ def _lines(text: str, read: Callable[[str], str | None]) -> list[Network]:
                 found += parsed(written)
         except (ValueError, csv.Error):
             strays.append(number)
+        if len(found) > MAX_LINES:  # one line from-to may stand for 250 networks
+            raise _too_many()
     headings = [number for number in strays if number > 1]  # a csv may have one
     if len(headings) > max(0, STRAY * (len(found) + len(headings))):
         raise FeedRefused(
@@ -90,20 +93,24 @@ def _lines(text: str, read: Callable[[str], str | None]) -> list[Network]:
 
 
 def _bounded(text: str) -> Iterator[str]:
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(io.StringIO(text, newline=None)):
         if number >= MAX_LINES:
             raise FeedRefused(f"more than {MAX_LINES} lines", "this is no list of networks; look at the address")
-        yield line
+        yield line.removesuffix("\n")
+
+
+def _too_many() -> FeedRefused:
+    return FeedRefused(f"more than {MAX_LINES} networks", "this is no list of networks; look at the address")
 
 
 def parsed(written: str) -> Iterable[Network]:
     """A network, an address, or "first-last". Raises ValueError."""
     first, dash, last = written.partition("-")
     if dash:
-        return ipaddress.summarize_address_range(
-            ipaddress.ip_address(first.strip()),
-            ipaddress.ip_address(last.strip()),
-        )
+        ends = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+        if ends[0].version != ends[1].version:
+            raise ValueError("from an IPv4 address to an IPv6 one")
+        return ipaddress.summarize_address_range(*ends)
     return (ipaddress.ip_network(written, strict=False),)
 
 
@@ -117,7 +124,7 @@ def _json(text: str) -> list[Network]:
     found: list[Network] = []
     for place, written in _walk(tree, "", 0, isinstance(tree, list)):
         if len(found) > MAX_LINES:
-            raise FeedRefused(f"more than {MAX_LINES} networks", "this is no list of networks; look at the address")
+            raise _too_many()
         try:
             found += parsed(written)
         except ValueError as error:

@@ -65,6 +65,8 @@ def test_read(body: str, form: Format, found: list[str]) -> None:
         (b"[" * 20 + b'"1.2.3.4"' + b"]" * 20, "auto", "nested"),
         (b"1.2.3.4" + b" " * 5000, "netset", "line 1 is longer"),
         (b"1.2.3.9-1.2.3.1\n1.1.1.1-2\n", "netset", "line 2 is no network"),
+        (b"1.2.3.4\n1.2.3.4-::1\n", "netset", "line 2 is no network"),
+        (b'["1.2.3.4-::1"]', "json", "is no network"),
     ],
 )  # fmt: skip
 def test_refused_with_its_place(body: bytes, form: Format, message: str) -> None:
@@ -84,3 +86,12 @@ def test_more_lines_than_any_list_has(monkeypatch: pytest.MonkeyPatch) -> None:
         networks(b"1.2.3.4\n" * 11)
     with pytest.raises(FeedRefused, match="more than 10 networks"):
         networks(json.dumps(["1.2.3.4"] * 12).encode())
+
+
+def test_few_lines_that_stand_for_more_networks_than_any_list_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "MAX_LINES", 100)
+    made = []
+    monkeypatch.setattr(formats, "parsed", lambda text, real=formats.parsed: made.append(text) or real(text))
+    with pytest.raises(FeedRefused, match="more than 100 networks"):
+        networks(b"0.0.0.1-255.255.255.254\n" * 50)
+    assert len(made) == 2

@@ -28,7 +28,7 @@ def test_written_and_read(tmp_path: Path) -> None:
     assert one.age_s(one.checked_at + 5.0) == 5.0
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "no head", "other release", "host bits", "not text", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "no head", "other release", "host bits", "not text", "empty", "no number", "no day", "deep"])
 def test_damaged(tmp_path: Path, damage: str) -> None:
     content = stored.write(feed("tor:exits", "192.0.2.0/24", "198.51.100.0/24"))
     host_bits = stored.write(feed("tor:exits", "192.0.2.1/24"))
@@ -40,6 +40,9 @@ def test_damaged(tmp_path: Path, damage: str) -> None:
         "host bits": host_bits,
         "not text": content + b"\xff",
         "empty": b"",
+        "no number": content.replace(b"1790000000", b"1e999"),
+        "no day": content.replace(b"1790000000", b"99999999999999"),
+        "deep": b"[" * 100_000,
     }
     path = tmp_path / "exits.feed"
     path.write_bytes(wrong[damage])
