@@ -29,6 +29,8 @@ _NAMED = re.compile(
     r"messag|comment|enquir|inquir|question|note(?:s|$)|detail|descri|textarea|remark|nachricht|anfrage|kommentar|bemerkung|mensaje|consulta|"
     r"comentario|mensagem|messaggio|richiesta|bericht|opmerking|wiadomo|zprava|meddelande|besked|melding|viesti|uzenet|mesaj|soobshch|vopros"
 )
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ASCII_LETTERS = {point: " " for point in range(128) if not chr(point).isalpha()}
 _MACHINE = re.compile(r"^\s*(?:[{\[<]|https?://\S+\s*$|\S+$)")
 
 
@@ -44,3 +46,8 @@ def free_texts(lead: Lead) -> list[str]:
             if words >= LONG_WORDS or (words >= FEW_WORDS and _NAMED.search(name[:80].lower())):
                 found.append(value[:LONGEST])
     return list(dict.fromkeys(found))[:MOST]
+
+
+def runs_of_letters(text: str) -> list[str]:
+    """What stands between blanks, digits and signs."""
+    return text.translate(_ASCII_LETTERS).split() if text.isascii() else _LETTERS.findall(text)

@@ -55,7 +55,7 @@ def _of_one(text: str, ref: Reference) -> Iterator[Signal]:
     words = found.rest
     of_links = limits["links"]
     if found.number:
-        few = _length(words) <= of_links["only_words"]
+        few = _is_short(words, of_links["only_words"])
         strength = min(1.0, found.number / of_links["full"]) if found.number >= of_links["many"] else 0.0
         strength = max(strength, of_links["kinds"] if found.kinds else 0.0, of_links["only"] if few else 0.0)
         if strength:
@@ -76,9 +76,12 @@ def _of_one(text: str, ref: Reference) -> Iterator[Signal]:
                 yield Signal("text.language", (code, ", ".join(ref.site.languages[:5])))
 
 
-def _length(text: str) -> float:
-    """Words of a text. Where words stand together (Chinese, Japanese, Thai, Khmer, Lao, Burmese) or are long (Tamil, Georgian), letters tell more."""
-    return max(len(text.split()), sum(character.isalpha() and character > "\u0530" for character in text) / 3)
+def _is_short(text: str, most: int) -> bool:
+    """No more than `most` words? Where words stand together (Chinese, Japanese, Thai, Khmer, Lao, Burmese) or are long (Tamil, Georgian), letters
+    tell more."""
+    if len(text.split(None, most)) > most:
+        return False
+    return text.isascii() or sum(character.isalpha() and character > "\u0530" for character in text) / 3 <= most
 
 
 def _markup(text: str) -> Iterator[Signal]:

@@ -7,6 +7,8 @@ import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
 
+from detectors.free_text import runs_of_letters
+
 _PAIRS = (
     "bc bd bf bg bh bj bk bm bp bq bs bt bv bw bx bz cb cd cf cg cm cp cq cs cv cw cx df dh dj dm dq dw dx fb fc "
     "fg fh fj fk fm fn fp fq fv fw fx fz gb gc gf gj gp gq gw gx gz hb hc hd hf hg hh hk hp hq hx hz jb jc jf jg "
@@ -22,11 +24,11 @@ RARE = frozenset(tuple(pair) for pair in _PAIRS.split())
 _FILLER = frozenset(
     {"lorem", "ipsum", "dolor", "amet", "consectetur", "adipiscing", "elit", "tempor", "incididunt", "labore"}
 )
-_WORD = re.compile(r"[^\W\d_]+")
-_ROWS = tuple(
-    "asdf sdfg dfgh fghj ghjk hjkl qwer wertyu wertzu rtyu rtzu tyui tzui zxcv yxcv xcvb cvbn vbnm lkjh kjhg poiu йцук фыва ячсм ываф олдж".split()
-)
+_KEYS = "asdf sdfg dfgh fghj ghjk hjkl qwer wertyu wertzu rtyu rtzu tyui tzui zxcv yxcv xcvb cvbn vbnm lkjh kjhg poiu йцук фыва ячсм ываф олдж"
+_ROWS = tuple(_KEYS.split())
 _AGAIN = re.compile(r"(\w{2,6}?)\1{2,}|(\w)\2{11,}")
+_BEGINS = re.compile(r"(.{2,6}?)\1\1|(.)\2{11}")  # of letters alone: the shortest that _AGAIN takes
+_BEGINNING = 18  # letters of the longest of those
 _LAUGHTER = frozenset("ahejioxk")
 
 SHARE = 0.2
@@ -49,7 +51,7 @@ ENOUGH = 400
 
 def judge(text: str, least_letters: int, share: float) -> Gibberish | None:
     """None where the text is words, or too short, or in a script that cannot be judged."""
-    words = _WORD.findall(text[:ENOUGH])
+    words = runs_of_letters(text[:ENOUGH])
     folded = [word.casefold() for word in words]
     if len(_FILLER.intersection(folded)) >= 4:
         return Gibberish("filler text", sum(map(len, words)))
@@ -61,20 +63,25 @@ def judge(text: str, least_letters: int, share: float) -> Gibberish | None:
     odd = sum(len(word) for word in folded if any(row in word for row in rows)) if rows else 0
     if odd and odd >= share * letters:
         return Gibberish("rows of keys", letters)
-    again = [match.group() for match in _AGAIN.finditer("".join(folded))]
-    if sum(len(part) for part in again if not _LAUGHTER.issuperset(part)) >= max(share * letters, least_letters):
-        return Gibberish("one part again and again", letters)
-    pairs = rare = 0
-    for word in words:
-        if len(word) < 4 or word.isupper():
-            continue  # abbreviations
-        plain = word.casefold()
-        if not plain.isascii():
-            plain = "".join([c for c in unicodedata.normalize("NFKD", plain) if c.isascii()])
-            if len(plain) < len(word):
-                continue  # letters that are no variants of Latin ones
-        pairs += len(plain) - 1
-        rare += len([pair for pair in pairwise(plain) if pair in RARE])
-    if rare >= LEAST_RARE and rare >= SHARE * pairs and pairs >= least_letters // 2:
+    # what makes up so large a share of the letters begins before the others are through
+    if _BEGINS.search(joined, 0, len(joined) - int(share * letters) + _BEGINNING):
+        again = [match.group() for match in _AGAIN.finditer(joined)]
+        if sum(len(part) for part in again if not _LAUGHTER.issuperset(part)) >= max(share * letters, least_letters):
+            return Gibberish("one part again and again", letters)
+    judged = " ".join([plain for word in words if len(word) >= 4 and not word.isupper() and (plain := _plain(word))])
+    pairs = len(judged) - 2 * judged.count(" ") - 1
+    if pairs < least_letters // 2:
+        return None
+    rare = sum(map(RARE.__contains__, pairwise(judged)))
+    if rare >= LEAST_RARE and rare >= SHARE * pairs:
         return Gibberish("random letters", letters)
     return None
+
+
+def _plain(word: str) -> str:
+    """In small Latin letters; "" where there are letters that are no variants of Latin ones."""
+    plain = word.casefold()
+    if plain.isascii():
+        return plain
+    plain = "".join([c for c in unicodedata.normalize("NFKD", plain) if c.isascii()])
+    return plain if len(plain) >= len(word) else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
-_WORD = re.compile(r"[^\W\d_]{2,}")  # single letters are initials as often as words
+from detectors.free_text import runs_of_letters
+
 LEAST_HITS = 3
 """Distinct common words of a language that a text must have before it is taken to be in it."""
 ENOUGH = 800
@@ -39,6 +41,7 @@ class Languages:
     words: Mapping[str, frozenset[str]]
     known: float
     _ranges: tuple[tuple[int, int, str], ...]
+    _of_word: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def build(cls, table: Mapping[str, Any], known: float) -> Languages:
@@ -48,12 +51,13 @@ class Languages:
             for script, rows in table["ranges"].items()
             for first, last in rows
         ]
-        return cls(
-            {script: frozenset(codes) for script, codes in table["scripts"].items()},
-            {code: frozenset(words.split()) for code, words in table["words"].items()},
-            known,
-            tuple(sorted(ranges)),
-        )
+        words = {code: frozenset(words.split()) for code, words in table["words"].items()}
+        of_word: dict[str, tuple[str, ...]] = {}
+        for code, common in words.items():
+            for word in common:
+                of_word[word] = (*of_word.get(word, ()), code)
+        scripts = {script: frozenset(codes) for script, codes in table["scripts"].items()}
+        return cls(scripts, words, known, tuple(sorted(ranges)), of_word)
 
     @property
     def codes(self) -> frozenset[str]:
@@ -62,9 +66,9 @@ class Languages:
 
     def script_of(self, text: str) -> tuple[str, int]:
         """The script of most letters, or "", and how many letters there are."""
-        letters = Counter(text)
-        counted: Counter[str] = Counter()
-        for letter, number in letters.items():
+        ascii_letters = runs_of_letters(text.encode("ascii", "ignore").decode())
+        counted = Counter(Latin=sum(map(len, ascii_letters)))
+        for letter, number in Counter([letter for letter in text if letter > "\x7f"]).items():
             if letter.isalpha():
                 counted[self._of(ord(letter))] += number
         total = counted.total()
@@ -74,18 +78,22 @@ class Languages:
         return (script if most > MOSTLY * total else ""), total
 
     def _of(self, point: int) -> str:
-        return next((script for first, last, script in self._ranges if first <= point <= last), "")
+        at = bisect_right(self._ranges, point, key=_first) - 1
+        return self._ranges[at][2] if at >= 0 and point <= self._ranges[at][1] else ""
 
     def tell(self, text: str) -> Language:
         text = text[:ENOUGH]
         script, letters = self.script_of(text)
         if script in _UNSPACED:
             return Language(*self._only(script), {}, letters // 2)
-        words = _WORD.findall(text.casefold())
-        candidates = [code for code in self.scripts.get(script, ()) if code in self.words]
+        words = [
+            word for word in runs_of_letters(text.casefold()) if len(word) > 1
+        ]  # single letters are initials as often as words
+        candidates = sorted(code for code in self.scripts.get(script, ()) if code in self.words)
         if not candidates or not words:
             return Language(*self._only(script), {}, len(words))
-        shares = {code: sum(word in self.words[code] for word in words) / len(words) for code in candidates}
+        hits = Counter(chain.from_iterable([self._of_word.get(word, ()) for word in words]))
+        shares = {code: hits[code] / len(words) for code in candidates}
         best = max(shares, key=lambda code: shares[code])
         known = shares[best] >= self.known and len(self.words[best].intersection(words)) >= LEAST_HITS
         return Language(best if known else "", script, shares, len(words))
@@ -93,6 +101,10 @@ class Languages:
     def _only(self, script: str) -> tuple[str, str]:
         codes = self.scripts.get(script, frozenset())
         return next(iter(codes)) if len(codes) == 1 else "", script
+
+
+def _first(row: tuple[int, int, str]) -> int:
+    return row[0]
 
 
 _UNSPACED = frozenset({"Han", "Kana", "Thai", "Lao", "Khmer", "Myanmar"})

@@ -53,7 +53,7 @@ def links(text: str, shorteners: frozenset[str], invitations: Sequence[str]) -> 
     kept: list[str] = []  # all between the links
     end = 0
     for word in text.split():  # no link holds a blank
-        if _SIGN.search(word):
+        if ("." in word or "://" in word) and _SIGN.search(word):
             start = text.index(word, end)
             kept += text[end:start], _take(word, written, bare)
             end = start + len(word)
