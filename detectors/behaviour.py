@@ -89,7 +89,8 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
 
 class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc=False):
     """The campaign this click belongs to, as a whole and by publisher and creative: `cells`, the broadest first. Parts that are too small to be
-    followed are not there.
+    followed are not there. Of a form post: the one cell of its form, whose clicks are posts, and whose engaged visitors are those that fetched parts
+    of a page before.
 
     local_hour hour of day (0-23) where the site's customers live; -1 unknown
     """

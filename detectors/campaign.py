@@ -91,6 +91,7 @@ def flood(cell: Cell) -> float | None:
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if obs.kind is not Kind.LANDING:
+        yield from _form(obs)
         return
     if ref.site.campaigns and (obs.click is not None or obs.page.campaign):
         yield from _geography(obs, ref.site.campaigns)
@@ -115,6 +116,22 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
         )
     elif campaign.local_hour in NIGHT:
         yield from _night(campaign)
+
+
+def _form(obs: Observation) -> Iterator[Signal]:
+    """The form against its own past: far more is sent than usual, by far fewer visitors who ever fetched parts of a page."""
+    for cell in obs.campaign.cells if isinstance(obs.campaign, Campaign) else ():
+        found = flood(cell)
+        if found is not None:
+            yield Signal(
+                "campaign.form_flood",
+                evidence=(
+                    f"{cell.clicks} in {_span(cell.minutes)}, usual is {cell.usual}",
+                    f"{cell.engaged / 10:.0f} %",
+                    f"{cell.engaged_usual / 10:.0f} %",
+                ),
+                strength=round(found, 3),
+            )
 
 
 def _night(campaign: Campaign) -> Iterator[Signal]:

@@ -18,15 +18,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from detectors.behaviour import Campaign, Cell
+from detectors.behaviour import Campaign, Cell, Journey
 from detectors.campaign import flood
 from detectors.observation import (
     Kind,
+    Lead,
     Observation,
     Session,
     Unavailable,
 )
-from gateway.campaigns.cells import Candidates, in_words, parts, site_of, whole_site
+from gateway.campaigns.cells import Candidates, form_part, in_words, parts, site_of, whole_site
 from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
 from gateway.log import log
 from gateway.metrics import Metrics
@@ -135,17 +136,23 @@ class Board:
         cells = self.seen.cells
         return Campaign(tuple([cells[key] for key in keys if key in cells]), self._hour(site, at))
 
+    def form(self, site: str, form: str, at: int) -> Campaign | None:
+        """The same for a form post: how the form does; None where too little of it was sent."""
+        cell = self.seen.cells.get(form_part(site, form))
+        return None if cell is None else Campaign((cell,), self._hour(site, at))
+
     def assets_usual(self, site: str) -> int:
         return self.seen.assets.get(site, -1)
 
     def saw(self, obs: Observation, platform: str, looks: tuple[bytes, ...], page: bytes) -> None:
-        """A landing was judged.
+        """A landing or a form post was judged.
 
         looks   keys of the seals that tell whether the session went on: to parts of the page, then to a second page and a form; () where there is
                 no session
         page    key of the seal that says that the session saw a second page
         """
         if obs.kind is not Kind.LANDING:
+            self._sent(obs)
             return
         site, bucket = whole_site(obs.site), obs.at // US // BUCKET_S
         clicks = self._clicks.get(bucket)
@@ -162,6 +169,18 @@ class Board:
             self.note(page)
         if named or session.landings == 1:
             self._follow(obs.at, bucket, keys, looks)
+
+    def _sent(self, obs: Observation) -> None:
+        """A form was posted. What its visitor did before is known by now: nothing is followed. Who fetched parts of a page went on."""
+        if not isinstance(obs.lead, Lead):
+            return
+        bucket, key = obs.at // US // BUCKET_S, form_part(obs.site, obs.lead.form)
+        adds = self._adds.setdefault(bucket, Counter())
+        adds[f"{key}{CLICKS}".encode()] += 1
+        if isinstance(obs.journey, Journey) and obs.journey.assets >= 0 and not obs.is_partial("journey"):
+            adds[f"{key}{FOLLOWED}".encode()] += 1
+            if obs.journey.assets:
+                adds[f"{key}{ENGAGED}".encode()] += 1
 
     def note(self, key: bytes) -> None:
         """Bind a seal with the next second."""

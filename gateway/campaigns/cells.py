@@ -26,6 +26,10 @@ SEPARATOR = "\x1f"
 """Between site, kind of part and value in a cell's key; no campaign parameter that reaches us holds it (it would be replaced)."""
 
 
+FORM = "form"
+"""Kind of part of a form's submissions."""
+
+
 @lru_cache(maxsize=1_024)
 def whole_site(site: str) -> str:
     return f"{site}{SEPARATOR}site{SEPARATOR}"
@@ -54,6 +58,17 @@ def _parts(site: str, values: tuple[tuple[str, str], ...], platform: str) -> tup
         if value:
             found.append(f"{site}{SEPARATOR}{part}{SEPARATOR}{_plain(value)}")
     return tuple(found)
+
+
+@lru_cache(maxsize=1_024)
+def form_part(site: str, form: str) -> str:
+    """Key of the cell of a form. Its name stands in the settings, so nobody can make up many of them."""
+    return f"{site}{SEPARATOR}{FORM}{SEPARATOR}{_plain(form)}"
+
+
+def is_form(key: str) -> bool:
+    """Is it the key of a form's cell?"""
+    return key.split(SEPARATOR, 2)[1] == FORM
 
 
 def in_words(key: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 
 from detectors.behaviour import Cell
-from gateway.campaigns.cells import in_words
+from gateway.campaigns.cells import in_words, is_form
 
 BUCKET_S = 600
 DAY = 86_400 // BUCKET_S
@@ -21,6 +21,9 @@ SPAN = (DAYS + 1) * DAY + 1
 CELLS = 600
 """Cells that are followed, over all sites; about 28 kB each."""
 
+FORMS = 100
+"""Cells of forms beside them: campaigns, whose names anybody can write into an address, do not crowd them out."""
+
 LENGTHS = (2, 6, 36)
 """Windows, in buckets: twenty minutes for a flood, an hour, six hours for what is slow. The last bucket is not over yet."""
 
@@ -32,6 +35,9 @@ LEAST_FOLLOWED = 20
 
 PERIOD = 36
 """Buckets over which the usual share is taken before the median of all such periods is: one bad night does not move it."""
+
+FORM_PERIOD = DAY
+"""The same for forms, which are sent far less often than pages are seen."""
 
 CLICKS, FOLLOWED, ENGAGED, DEEP, PARTS = "cfedp"
 """What is counted of a cell: clicks; visitors whose first two minutes were looked at, those of them who went on to anything, those who went on to a second
@@ -66,7 +72,7 @@ class History:
         self.now = 0
         self._usual: dict[tuple[str, int], tuple[int, int, int]] = {}
         self._engaged: dict[tuple[str, str], int] = {}
-        self._at = 0
+        self._at = self._forms = 0
 
     def turn(self, bucket: int) -> None:
         """Time goes on: what is as old as the ring is long is forgotten, cells without any click since too."""
@@ -82,6 +88,7 @@ class History:
         self._engaged.clear()
         for key in [key for key, series in self.series.items() if not any(series.rings[CLICKS])]:
             del self.series[key]
+            self._forms -= is_form(key)
 
     def put(self, bucket: int, sums: Mapping[bytes, int]) -> None:
         """What was counted in a bucket; replaces what was known of it. Fields that are none of ours are passed over."""
@@ -97,8 +104,10 @@ class History:
                 continue
             series = self.series.get(key)
             if series is None:
-                if len(self.series) >= CELLS:
+                form = is_form(key)
+                if (self._forms >= FORMS) if form else (len(self.series) - self._forms >= CELLS):
                     continue
+                self._forms += form
                 series = self.series[key] = Series(bucket)
             series.first = min(series.first, bucket)
             if letter in series.rings:
@@ -151,10 +160,11 @@ class History:
     def _engaged_usual(self, key: str, series: Series, letter: str) -> int:
         known = self._engaged.get((key, letter))
         if known is None:
+            period = FORM_PERIOD if is_form(key) else PERIOD
             shares = [
-                series.total(letter, end, PERIOD) * 1000 // followed
-                for end in range(self.now - PERIOD, max(series.first, self.now - DAYS * DAY), -PERIOD)
-                if (followed := series.total(FOLLOWED, end, PERIOD)) >= LEAST_FOLLOWED
+                series.total(letter, end, period) * 1000 // followed
+                for end in range(self.now - period, max(series.first, self.now - DAYS * DAY), -period)
+                if (followed := series.total(FOLLOWED, end, period)) >= LEAST_FOLLOWED
             ]
             known = self._engaged[key, letter] = int(median(shares)) if len(shares) >= 2 else -1
         return known

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from detectors.behaviour import Company, MailDomain
+from detectors.behaviour import Campaign, Company, MailDomain
 from detectors.employer import company_of
 from detectors.observation import (
     Client,
     Kind,
+    Lead,
     Observation,
     ReverseName,
     Unavailable,
@@ -95,7 +96,6 @@ class Collector:
             self._began = arrival.at
         board, site, platform = self._board, arrival.site, "" if arrival.click is None else arrival.click.platform
         usual = -1 if board is None else board.assets_usual(site)
-        landing = arrival.kind is Kind.LANDING
         found = Observation(
             arrival.kind,
             arrival.site,
@@ -115,15 +115,21 @@ class Collector:
             mail,
             plan.similar(results),
             plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
-            board.campaign(site, arrival.page.campaign, platform, arrival.at)
-            if board is not None and landing
-            else None,
+            self._campaign(arrival, platform),
             company=company,
             pointer=arrival.pointer,
         )
-        if board is not None and landing and not dry:
+        if board is not None and not dry:
             board.saw(found, platform, plan.journey.looks, plan.journey.page)
         return found
+
+    def _campaign(self, arrival: Arrival, platform: str) -> Campaign | None:
+        """Of a landing its campaign, of a post its form."""
+        if self._board is None:
+            return None
+        if arrival.kind is Kind.LANDING:
+            return self._board.campaign(arrival.site, arrival.page.campaign, platform, arrival.at)
+        return self._board.form(arrival.site, arrival.lead.form, arrival.at) if isinstance(arrival.lead, Lead) else None
 
     def fetched(self, arrival: Arrival, page: bool) -> None:
         """The session of `arrival` fetched a part of a page (a picture, a style, a script), or a whole page that is not judged: noted in the

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from detectors.observation import Client, Kind, Observation, Page, Request, Session, Unavailable
+from detectors.behaviour import Journey
+from detectors.campaign import flood
+from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Session, Unavailable
 from gateway.campaigns import board as boards
 from gateway.campaigns.board import Board
 from gateway.campaigns.cells import SEPARATOR, whole_site
@@ -185,3 +187,41 @@ async def test_an_unknown_zone_has_no_hour() -> None:
     board = Board(MemoryState(), zone=lambda site: "Nowhere/Land")
     fact = board.campaign("acme", ROOFS, "google", START * US)
     assert fact is not None and fact.local_hour == -1 and fact.cells == ()
+
+
+def post(at: float, assets: int) -> Observation:
+    return Observation(
+        Kind.SUBMISSION, "acme", int(at * US), Page("acme.example", "/lead"), Client("192.0.2.1"), Request("POST", "/lead", ()),
+        Unavailable("test"), Unavailable("test"), Session("derived", "00ff", 60, 1, 1), lead=Lead("quote", ()), journey=Journey(assets, 950),
+    )  # fmt: skip
+
+
+async def forms(board: Board, count: int = 4) -> int:
+    """Three posts an hour for so many days, one in thirty-two from a browser with the page in its cache; answers when that ends."""
+    for step in range(count * 72):
+        board.saw(post(START + step * 1_200, int(step % 32 > 0)), "", (), b"")
+        await board.tick((START + step * 1_200 + 5) * US)
+    return START + count * 86_400
+
+
+async def test_a_form_has_a_past_of_its_own() -> None:
+    board = Board(MemoryState())
+    end = await forms(board)
+    fact = board.form("acme", "quote", end * US)
+    assert fact is not None
+    (quote,) = fact.cells
+    assert quote.name == "form quote" and quote.windows >= 14 and quote.engaged_usual > 940
+    assert board.form("acme", "other", end * US) is None and flood(quote) is None
+
+
+@pytest.mark.parametrize(("assets", "flooded"), [(0, True), (1, False), (-1, False)])
+async def test_made_up_leads_flood_a_form_and_people_do_not(assets: int, flooded: bool) -> None:
+    told = Told()
+    board = Board(MemoryState(), on_event=told)
+    end = await forms(board)
+    for second in range(0, 3_000, 50):
+        board.saw(post(end + second, assets), "", (), b"")
+        await board.tick((end + second) * US)
+    assert [event for event, _ in told.events] == (["campaign flooded"] if flooded else [])
+    fact = board.form("acme", "quote", (end + 3_000) * US)
+    assert fact is not None and (flood(fact.cells[0]) is not None) is flooded

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.campaigns.cells import SEPARATOR, whole_site
-from gateway.campaigns.history import CELLS, DAY, DAYS, SPAN, History
+from gateway.campaigns.cells import SEPARATOR, form_part, whole_site
+from gateway.campaigns.history import CELLS, DAY, DAYS, FORMS, SPAN, History
 
 ROOFS = f"acme{SEPARATOR}campaign{SEPARATOR}roofs"
 NOW = 2_900_000
@@ -125,3 +125,14 @@ def test_the_share_of_visitors_who_fetch_parts() -> None:
         history.turn(bucket)
         history.put(bucket, {f"{site}c".encode(): 5, f"{site}f".encode(): 5, f"{site}p".encode(): 4})
     assert history.assets_usual(site) == 800
+
+
+def test_names_of_campaigns_leave_room_for_forms() -> None:
+    history = History()
+    history.turn(NOW)
+    history.put(NOW, {f"acme{SEPARATOR}campaign{SEPARATOR}{number}c".encode(): 1 for number in range(CELLS + 50)})
+    history.put(NOW, {f"{form_part('acme', str(number))}c".encode(): 1 for number in range(FORMS + 50)})
+    assert len(history.series) == CELLS + FORMS
+    history.turn(NOW + SPAN)
+    history.put(NOW + SPAN, {f"{form_part('acme', str(number))}c".encode(): 1 for number in range(FORMS + 50)})
+    assert len(history.series) == FORMS  # the forgotten ones made room

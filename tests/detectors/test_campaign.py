@@ -96,8 +96,16 @@ def test_a_share_is_a_share(any_cell: Cell) -> None:
     assert share is None or 0 <= share <= 1
 
 
-def test_forms_are_never_told() -> None:
-    assert found(cell(), kind=Kind.SUBMISSION) == {}
+def test_a_form_post_is_told_of_its_form_only() -> None:
+    form = cell(name="form quote", clicks=58, usual=4, spread=2, engaged=90, engaged_usual=955, followed=58)
+    told = found(form, kind=Kind.SUBMISSION, hour=3, campaign={"utm_campaign": "roofs"})
+    assert told == {"campaign.form_flood": ("58 in 60 minutes, usual is 4", "9 %", "96 %")}
+
+
+def test_many_forms_of_people_are_no_flood() -> None:
+    """A television spot: fifteen times the forms, by people whose browsers fetched the page as ever."""
+    spot = cell(name="form quote", clicks=58, usual=4, spread=2, engaged=930, engaged_usual=955, followed=58)
+    assert found(spot, kind=Kind.SUBMISSION) == {}
 
 
 @pytest.mark.parametrize(("hour", "told"), [(0, False), (1, True), (4, True), (5, False), (-1, False)])
