@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import msgspec
@@ -101,7 +102,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """(line it starts in, cells); the separator is the one of comma, semicolon and tab that the first line has most of."""
     first = text.split("\n", 1)[0]
     csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=first.count), strict=True)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
     start = 1
     for cells in reader:
         yield start, cells

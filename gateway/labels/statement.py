@@ -11,6 +11,8 @@ from gateway.model import Label, now_us
 from gateway.stores.labels import NewLabel
 
 MAX_BY, MAX_NOTE = 100, 200
+MAX_AMOUNT = 40
+"""Characters of an amount, and powers of ten it may lie from one: far more than money has."""
 AHEAD_S = 86_400
 """A statement may lie this far ahead: clocks and time zones are wrong by so much, not by more."""
 
@@ -72,11 +74,17 @@ def statement(
 
 def _amount(value: str | int | float, problems: list[tuple[str, str]]) -> str | None:
     """Decimal text as people and programs write amounts: 1299, 1299.00, "1299.5"."""
-    text = str(value).strip()
+    plain = ""
     try:
-        plain = format(Decimal(text), "f")
+        text = str(value).strip()
+        number = Decimal(text[:MAX_AMOUNT + 1])
+        # An exponent of a few digits would be written out as gigabytes.
+        if len(text) <= MAX_AMOUNT and number.is_finite() and abs(number.adjusted()) <= MAX_AMOUNT:
+            plain = format(number, "f")
     except InvalidOperation:
-        plain = ""
+        pass
+    except ValueError:  # a number of thousands of digits, which Python does not write out
+        text = "…"
     if isinstance(value, bool) or not _VALUE.fullmatch(plain):
         told = "write it like 1299.00: a point before at most four decimals, no sign, no thousands separators"
         problems.append(("value", f'"{text[:30]}" is no amount; {told}'))

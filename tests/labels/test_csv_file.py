@@ -75,3 +75,10 @@ def test_bounds(tmp_path, monkeypatch):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(BadFile, match="cannot be read"):
         read(tmp_path / "none.csv", by="ann", source="csv")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b", "\x0c", "\x1e"])
+def test_what_is_no_line_break_of_csv_breaks_no_line(tmp_path, separator):
+    text = f"id,label,note\n{ID},bot,first{separator}second\n{ID},person,\n"
+    found = rows(tmp_path, text)
+    assert [(row.line, row.label.note) for row in found] == [(2, f"first{separator}second"), (3, None)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from gateway.labels.statement import BadLabel, contact_terms, moment, statement
@@ -66,3 +68,15 @@ def test_what_a_contact_is_found_by():
         "phone:49151234",
     )
     assert contact_terms("no address", "") == ()
+
+
+@pytest.mark.parametrize("amount", ["1e80000000", "1e-80000000", "1e999999999999999999", "9" * 5000, 10**4000])
+def test_an_amount_of_many_digits_is_refused_before_it_is_written_out(amount):
+    """Ten bytes of a message that would take gigabytes as digits."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadLabel):
+            statement("customer", by="a", source="crm", value=amount, currency="EUR")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
