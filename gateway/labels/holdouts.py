@@ -25,10 +25,12 @@ Z95 = 1.959963984540054
 class Estimate(msgspec.Struct, frozen=True):
     """held_out: forwarded for measuring; followed: of these, with a label that says who they were; good: of these, people.
 
-    rate           good / followed: the false-positive rate of holding, with its 95 % Wilson interval [low, high]; None where nothing is known
+    rate           the false-positive rate of holding, with its 95 % Wilson interval [low, high]; None where nothing is known. good / followed
+                   where the share was always the same; else each counts 1/share, and the interval is that of as many labels as the weights leave
+                   (Kish's effective sample size)
     stand_for      would-be holds that the hold-outs stand for (Horvitz-Thompson: each counts 1/share), themselves included
     good_lost      good leads among those that were held (each good hold-out counts 1/share - 1), corrected for those without a label yet
-    good_lost_low, good_lost_high  its 95 % interval, from the interval of the rate
+    good_lost_low, good_lost_high  its 95 % interval, made the same way
     """
 
     held_out: int
@@ -43,12 +45,32 @@ class Estimate(msgspec.Struct, frozen=True):
     good_lost_high: float | None
 
 
-def wilson(good: int, of: int, z: float = Z95) -> tuple[float, float]:
+def wilson(good: float, of: float, z: float = Z95) -> tuple[float, float]:
     """The score interval of a share (Wilson 1927), which holds near 0 and 1 and for few cases. of: 1 or more."""
     share, square = good / of, z * z
     middle = share + square / (2 * of)
     spread = z * math.sqrt(share * (1 - share) / of + square / (4 * of * of))
     return max(0.0, (middle - spread) / (1 + square / of)), min(1.0, (middle + spread) / (1 + square / of))
+
+
+class _Weighted:
+    """A share among cases that count differently, with its interval."""
+
+    def __init__(self) -> None:
+        self._all = self._good = self._squares = 0.0
+
+    def add(self, weight: float, good: bool) -> None:
+        self._all += weight
+        self._good += weight * good
+        self._squares += weight * weight
+
+    def interval(self) -> tuple[float, float, float] | None:
+        """(share, low, high); None where nothing counts."""
+        if not self._all:
+            return None
+        share, effective = min(1.0, self._good / self._all), max(1.0, self._all**2 / self._squares)
+        low, high = wilson(share * effective, effective)
+        return share, min(low, share), max(high, share)
 
 
 class Tally:
@@ -57,7 +79,7 @@ class Tally:
     def __init__(self) -> None:
         self._held_out = self._followed = self._good = 0
         self._stand_for = self._held = 0.0
-        self._good_held = self._followed_held = 0.0
+        self._would_be, self._kept_back = _Weighted(), _Weighted()
 
     def add(self, share: float, bad: bool | None) -> None:
         """share: above 0, at most 1; bad: None where nobody said what it was."""
@@ -66,18 +88,18 @@ class Tally:
         self._held += 1 / share - 1
         if bad is not None:
             self._followed += 1
-            self._followed_held += 1 / share - 1
             self._good += not bad
-            self._good_held += 0.0 if bad else 1 / share - 1
+            self._would_be.add(1 / share, not bad)
+            self._kept_back.add(1 / share - 1, not bad)
 
     def estimate(self) -> Estimate:
-        if not self._followed:
+        rate = self._would_be.interval()
+        if rate is None:
             return Estimate(self._held_out, 0, 0, None, None, None, self._stand_for, None, None, None)
-        low, high = wilson(self._good, self._followed)
-        ratio = self._good_held / self._followed_held if self._followed_held else 0.0
+        # Where only what is forwarded whole has labels, it is all that tells of the rest.
+        lost = self._kept_back.interval() or rate
         return Estimate(
-            self._held_out, self._followed, self._good, self._good / self._followed, low, high, self._stand_for,
-            ratio * self._held, low * self._held, high * self._held,
+            self._held_out, self._followed, self._good, *rate, self._stand_for, *(part * self._held for part in lost),
         )  # fmt: skip
 
 

@@ -59,3 +59,30 @@ def test_nothing_known_is_said():
     words = " ".join(in_words(tally.estimate()))
     assert "1 of these 1 were people" in words
     assert "Fewer than 30" in words
+
+
+def test_an_estimate_of_several_shares_lies_within_its_interval():
+    """A form of which one in a hundred is held out, with many people among them, and one of which every second is, without any."""
+    tally = Tally()
+    for number in range(30):
+        tally.add(0.01, number >= 10)
+    for _ in range(970):
+        tally.add(0.5, True)
+    found = tally.estimate()
+    assert found.rate == pytest.approx(10 * 100 / (30 * 100 + 970 * 2))  # each counts as what it stands for
+    assert found.low < found.rate < found.high
+    assert found.good_lost == pytest.approx(10 * 99)
+    assert found.good_lost_low < found.good_lost < found.good_lost_high
+    # Thirty labels carry nearly all of it, so that nothing is as certain as a thousand would make it.
+    assert found.high - found.low > 0.15
+
+
+def test_where_only_whole_shares_have_labels_their_rate_is_taken_for_the_rest():
+    tally = Tally()
+    for number in range(40):
+        tally.add(1.0, number >= 20)
+    for _ in range(10):
+        tally.add(0.1, None)
+    found = tally.estimate()
+    assert found.good_lost == pytest.approx(0.5 * 90)
+    assert found.good_lost_low < found.good_lost < found.good_lost_high
