@@ -20,12 +20,15 @@ from gateway.log import seldom
 from gateway.metrics import Metrics
 from gateway.model import Label
 from gateway.stores.errors import UnknownRecord
-from gateway.stores.labels import NewLabel
+from gateway.stores.labels import NewLabel, labels_in
 from gateway.stores.records import Store
 
 MAX_BYTES = 256 * 1024
 MAX_ITEMS = 500
 """A batch of CRMs is 100 or 200; more is split by the sender."""
+
+SAME_ADDRESS = 10
+"""Leads of one address, the newest, among which the one is looked for that a message has labelled before."""
 
 PER_SECOND, BURST = 20.0, 100.0
 """Messages of a source that one process takes: each may hold MAX_ITEMS, and each costs a commit."""
@@ -86,9 +89,10 @@ class Outcomes:
             return problem(429, "Too many messages", wait, 5)
         try:
             items = _items(body)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             self._metrics.count("leadgate_outcomes", source.source, "malformed")
-            return problem(400, "Not understood", f"The body is a JSON object, or a list of them: {error}.")
+            why = error if isinstance(error, msgspec.MsgspecError) else "it is nested too deeply"
+            return problem(400, "Not understood", f"The body is a JSON object, or a list of them: {why}.")
         if len(items) > MAX_ITEMS:
             self._metrics.count("leadgate_outcomes", source.source, "malformed")
             return problem(413, "Too many outcomes", f"A message holds at most {MAX_ITEMS}; send the rest in others.")
@@ -141,7 +145,7 @@ class Outcomes:
         for item, label in zip(items, told, strict=True):
             if label is None:
                 result = "unmapped"
-            elif (record := await self._whose(item)) is None:
+            elif (record := await self._whose(item, label)) is None:
                 result = "unknown_lead"
             else:
                 try:
@@ -154,15 +158,20 @@ class Outcomes:
             seldom("outcome unmapped", source.source, source=source.source, items=counts["unmapped"])
         return counts
 
-    async def _whose(self, item: _Item) -> str | None:
-        """An id first; else the newest lead with this address."""
+    async def _whose(self, item: _Item, label: NewLabel) -> str | None:
+        """An id first; else the lead that this very message labelled before, else the newest one with this address."""
         if item.lead_id:
             try:
                 return str(UUID(item.lead_id))
             except ValueError:
                 return None
         for term in contact_terms(item.email, None):
-            if found := await self._store.find(term, 1):
+            found = await self._store.find(term, SAME_ADDRESS)
+            for record in found if len(found) > 1 else ():  # sent again, after somebody wrote once more
+                told = labels_in(await self._store.events(record))
+                if any((each.source, each.ref) == (label.source, label.ref) for each in told):
+                    return record
+            if found:
                 return found[0]
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import time
@@ -111,3 +112,25 @@ async def test_hold_outs_as_gauges(store, tmp_path):
     assert (shown["leadgate_holdout_followed"], shown["leadgate_holdout_good"]) == (3, 1)
     assert shown["leadgate_holdout_rate"] == pytest.approx(1 / 3)
     assert 0 < shown["leadgate_holdout_rate_low"] < 1 / 3 < shown["leadgate_holdout_rate_high"] < 1
+
+
+async def test_a_message_that_is_sent_again_labels_no_later_lead_of_the_same_address(store, monkeypatch):
+    """Its answer was lost, the person wrote once more, and then the sender tries again."""
+    leads = [await lead_in(store)]
+    monkeypatch.setattr(store, "find", lambda term, limit=10: asyncio.sleep(0, tuple(reversed(leads))[:limit]))
+    outcomes = Outcomes(store, {"CRM_SECRET": SECRET}, Metrics())
+    body = b'{"email": "ann@example.org", "outcome": "unreachable"}'
+    assert (await outcomes.take(SOURCE, signed(body), body)).body["taken"] == 1
+    leads.append(await lead_in(store))
+    again = await outcomes.take(SOURCE, signed(body), body)
+    assert (again.body["taken"], again.body["known"]) == (0, 1)
+    assert not await store.events(leads[1])
+    another = await outcomes.take(SOURCE, signed(body, "m2"), body)
+    assert another.body["taken"] == 1
+    assert len(await store.events(leads[1])) == 1
+
+
+async def test_a_body_without_bottom_is_not_understood(store):
+    body = b'{"lead_id": "x", "outcome": "sql", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    outcomes = Outcomes(store, {"CRM_SECRET": SECRET}, Metrics())
+    assert (await outcomes.take(SOURCE, signed(body), body)).status == 400
