@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from detectors.observation import Kind, Lead
@@ -72,6 +74,14 @@ async def test_the_same_twice_is_once(store, make_lead):
     assert not await store.label(lead.id, said("mql", "crm", NOW))  # what was said of that time
     assert await store.label(lead.id, said("customer", "review", NOW + 9))  # another source
     assert [event.data["label"] for event in await store.events(lead.id)] == ["mql", "customer", "customer"]
+
+
+async def test_the_same_twice_in_one_commit_is_once(store, make_lead):
+    lead = make_lead()
+    await store.journal(lead, b"x")
+    told = await asyncio.gather(*(store.label(lead.id, said("junk", "csv")) for _ in range(5)))
+    assert sorted(told) == [False] * 4 + [True]
+    assert [event.data["label"] for event in await store.events(lead.id)] == ["junk"]
 
 
 async def test_a_later_label_of_the_same_source_replaces_the_earlier(store, make_lead):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby
 
@@ -84,7 +84,8 @@ Operation = Change | Call
 class Transaction:
     """One open transaction. `entry` collects what goes into the chain; `finish` writes it; `commit` ends it.
 
-    look  find out which ids are there already, instead of failing on them
+    look    find out which ids are there already, instead of failing on them
+    labels  what was told of a record in this transaction: it is not among the entries before it is finished
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Transaction:
         self.received = self.unjournaled = 0
         self._writer, self._key, self.days = writer, key, days
         self._entries: list[Item] = []
+        self.labels: dict[str, list[Mapping[str, object]]] = {}
         self._states: dict[str, LeadState] = {}
 
     def entry(self, entry: Item) -> None:

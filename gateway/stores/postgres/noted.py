@@ -54,9 +54,11 @@ def add_label(record_id: str, new: NewLabel, event: Callable[[str, str, Mapping[
             else []
         )
         bodies = {str(row["id"]): row["body"] for row in rows}
-        if already([msgspec.json.decode(bodies[each], type=_Data).data for each in ids if each in bodies], new):
+        earlier = [msgspec.json.decode(bodies[each], type=_Data).data for each in ids if each in bodies]
+        if already([*earlier, *transaction.labels.get(record_id, ())], new):
             return False
         transaction.entry(event(record_id, EVENT, new.data()))
+        transaction.labels.setdefault(record_id, []).append(new.data())
         return True
 
     return call

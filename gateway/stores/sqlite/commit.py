@@ -6,7 +6,7 @@ hands the interpreter over to the loop and waits to get it back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, groupby
 
 import msgspec
@@ -54,13 +54,17 @@ def insert(connection: sqlite3.Connection, table: str, columns: str, rows: Seque
 
 
 class Transaction:
-    """One open transaction (BEGIN IMMEDIATE done). `entry` collects what goes into the chain; `finish` writes it."""
+    """One open transaction (BEGIN IMMEDIATE done). `entry` collects what goes into the chain; `finish` writes it.
+
+    labels  what was told of a record in this transaction: it is not among the entries before it is finished
+    """
 
     def __init__(self, connection: sqlite3.Connection, writer: str, key: bytes) -> None:
         self.connection = connection
         self._writer = writer
         self._blind_key = key
         self._entries: list[Item] = []
+        self.labels: dict[str, list[Mapping[str, object]]] = {}
 
     def entry(self, entry: Item) -> None:
         self._entries.append(entry)

@@ -51,9 +51,11 @@ def add_label(record_id: str, new: NewLabel, event: Callable[[str, str, Mapping[
             "ORDER BY v.at, v.n",
             (record_id, EVENT),
         ).fetchall()
-        if already([_DECODER.decode(body).data for (body,) in rows], new):
+        earlier = [*(_DECODER.decode(body).data for (body,) in rows), *transaction.labels.get(record_id, ())]
+        if already(earlier, new):
             return False
         transaction.entry(event(record_id, EVENT, new.data()))
+        transaction.labels.setdefault(record_id, []).append(new.data())
         return True
 
     return call
