@@ -61,9 +61,13 @@ class SyntaxProblem:
     reason: str
 
 
-@lru_cache(maxsize=256)
 def parse(address: str) -> Address | SyntaxProblem:
     """Read an address as a form field gives it: surrounding blanks and full-width characters (Asian keyboards) are forgiven."""
+    return _parse(address[: LONGEST * 2])
+
+
+@lru_cache(maxsize=256)
+def _parse(address: str) -> Address | SyntaxProblem:
     text = _tidy(address)
     if not text:
         return SyntaxProblem("empty")

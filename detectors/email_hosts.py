@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 FORMS_ONLY = True
 
+OWN = "own"
+"""In place of a mail host that is the domain's own."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MailHosts:
@@ -66,6 +69,7 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
 
 def _judge(hosts: Iterable[str], own: str, known: MailHosts, domains: EmailDomains) -> Iterator[Signal]:
     for host in hosts:
+        host = own if host == OWN else host
         parent = _known_parent(host, known.disposable) or _throw_away(host, own, domains)
         if parent:
             yield Signal("email.disposable_mx", evidence=(parent,))

@@ -8,7 +8,7 @@ site's and not even English, and never where headers are known in part.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,7 +35,7 @@ class Languages:
     """The table of data/country_languages.yaml, ready to look up. Immutable."""
 
     def __init__(self, table: Mapping[str, Any], content_hash: str) -> None:
-        near: dict[str, frozenset[str]] = {code: frozenset(group) for group in table["near"] for code in group}
+        self._near = near = {code: frozenset(group) for group in table["near"] for code in group}
         self._read = {
             country: frozenset[str]().union(*(near.get(code, {code}) for code in codes), codes)
             for country, codes in table["countries"].items()
@@ -54,6 +54,10 @@ class Languages:
         read = self._read.get(country)
         return read is None or not read.isdisjoint(languages)
 
+    def spoken(self, site: Iterable[str], languages: frozenset[str]) -> bool:
+        """Is any of `languages` one of the site's, by this or another code, or near one?"""
+        return any(not self._near.get(code, frozenset({code})).isdisjoint(languages) for code in site)
+
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     network = obs.network
@@ -62,9 +66,9 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not obs.request.complete:
         return
     named = _named(obs.request.header("accept-language") or "")
-    if not named or "en" in named or "*" in named or not named.isdisjoint(ref.site.languages):
+    if not named or "en" in named or "*" in named or ref.languages.fits(network.country, named):
         return
-    if not ref.languages.fits(network.country, named):
+    if not ref.languages.spoken(ref.site.languages, named):
         yield Signal("network.language_country", (", ".join(sorted(named)), network.country), STRENGTH)
 
 

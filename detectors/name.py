@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from detectors.email import Address, parse
 from detectors.name_model import words
-from detectors.name_words import plain
+from detectors.name_words import LONGEST, plain
 from detectors.observation import Lead, Observation
 from detectors.signal import Signal
 
@@ -39,14 +39,16 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(obs.lead, Lead):
         return
     lead = obs.lead
-    first, last = lead.values("first_name"), lead.values("last_name")
-    fields = (*lead.values("full_name"), *first, *last)[: JUDGED * 2]
+    whole, first, last = (
+        [name[:LONGEST] for name in lead.values(role)[:JUDGED]] for role in ("full_name", "first_name", "last_name")
+    )
+    fields = [*whole, *first, *last][: JUDGED * 2]
     swapped = [what for what in map(_other_field, fields) if what]
     if swapped:
         yield Signal("name.swapped", evidence=(swapped[0],))
     if first and last and len(first[0]) > 1 and plain(first[0]) == plain(last[0]):
         yield Signal("name.same_first_last")
-    names = [*lead.values("full_name"), *([" ".join((first + last)[:2])] if first or last else ())]
+    names = [*whole, *([" ".join((first + last)[:2])] if first or last else ())]
     names = [name for name in dict.fromkeys(names[:JUDGED]) if not _other_field(name)]
     for name in names:
         yield from _judge(name, ref)

@@ -12,6 +12,7 @@ import pycares
 from detectors.behaviour import MailDomain
 from detectors.email import Address, parse
 from detectors.email_domains import DomainKind, EmailDomains, registrable
+from detectors.email_hosts import OWN
 from detectors.observation import (
     Kind,
     Lead,
@@ -30,8 +31,8 @@ PATIENCE_S = (
 MOST_HOSTS = 8
 LONGEST_DOMAIN = 253  # RFC 1035 in its text form
 
-OWN = "own"
-"""Stands for hosts below the domain itself: the record keeps this fact when the address is erased, and a person's own domain is a part of it."""
+# OWN stands for hosts below the domain itself, or below one of the same name: the record keeps this fact when the address is erased, and a person's own
+# domain is a part of it.
 _TELLING = 3  # letters of a domain that give it away inside another name
 
 # Listed by name, so that the DNS has nothing to add: ordinary free mail, relays of real people, and what is known to be throw-away.
@@ -139,6 +140,8 @@ def _told(host: str, domain: str) -> str:
     if host == own or host.endswith("." + own):
         return OWN
     name, labels = own.partition(".")[0], host.split(".")
+    if len(name) >= _TELLING and (registrable(host) or "").partition(".")[0] == name:
+        return OWN  # firm.com for firm.de: it would tell whose address was erased
     for place in range(len(labels) - 3, -1, -1):
         if (name in labels[place]) if len(name) >= _TELLING else labels[place].partition("-")[0] == name:
             return ".".join(labels[place + 1 :])

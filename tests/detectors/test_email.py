@@ -199,3 +199,8 @@ def test_agrees_with_a_published_set_of_cases() -> None:
 
 def test_shipped_lists_are_used_by_default() -> None:
     assert normalise("a.b@gmail.com") == normalise("a.b@gmail.com", EmailDomains.builtin()) == "ab@gmail.com"
+
+
+def test_nothing_of_a_huge_field_is_kept() -> None:
+    long = "a@b.de" + "x" * 100_000
+    assert parse(long) is parse(long + "y")  # remembered under what was read of it

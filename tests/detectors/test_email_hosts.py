@@ -46,6 +46,7 @@ def found(mail: MailDomain | Unavailable | None, email: str = "jane@firm.de") ->
         (MailDomain(True, (), True), [("email.no_mail", ("the domain says that it takes no mail",))]),
         (MailDomain(True), [("email.no_mail", ("the domain has no mail host",))]),
         (MailDomain(True, ("mx.firm.de",)), []),
+        (MailDomain(True, ("own",)), []),
         (MailDomain(True, ("aspmx.l.google.com", "alt1.aspmx.l.google.com")), []),
         (MailDomain(True, ("firm-de.mail.protection.outlook.com",)), []),
         (MailDomain(True, ("in1.mail.tm",)), [("email.disposable_mx", ("mail.tm",))]),
@@ -80,3 +81,8 @@ def test_no_large_mail_host_is_on_the_lists() -> None:
         "secureserver.net",
     }
     assert not shared & (hosts.disposable | hosts.parked)
+
+
+def test_the_domain_of_a_known_host_is_a_throw_away_domain_too() -> None:
+    signals = found(MailDomain(True, ("own",)), email="jane@wabblywabble.com")
+    assert signals == [("email.disposable_mx", ("wabblywabble.com",))]

@@ -52,6 +52,12 @@ def test_silent(language: str | None) -> None:
     assert found(language) == []
 
 
+@pytest.mark.parametrize(("language", "site"), [("nb-NO,nb;q=0.9", "no"), ("iw-IL", "he"), ("fil", "tl"), ("vi", "vi")])
+def test_silent_where_the_site_speaks_it(language: str, site: str) -> None:
+    assert found(language) != []
+    assert found(language, site=(site,)) == []
+
+
 @pytest.mark.parametrize("kind", ["mobile", "vpn", "relay", "tor", "proxy", "hosting", "education", "business", ""])
 def test_only_homes_are_looked_at(kind: str) -> None:
     assert found("vi", Network(64500, "Example", "BR", (), kind)) == []

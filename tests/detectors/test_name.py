@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from detectors import name
 from detectors.name import detect
+from detectors.name_words import LONGEST
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
 from detectors.reference import Reference
 
@@ -60,3 +62,10 @@ def test_no_evidence_repeats_the_name(value: str) -> None:
     assert signals and not any(
         value.casefold() in part.casefold() for evidence, _ in signals.values() for part in evidence
     )
+
+
+def test_of_a_huge_field_only_the_beginning_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(name, "_other_field", lambda value, real=name._other_field: seen.append(len(value)) or real(value))
+    assert found(full_name="9" * 500_000, first_name="Maria " + "1" * 500_000) != {}
+    assert max(seen) <= LONGEST

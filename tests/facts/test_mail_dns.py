@@ -38,6 +38,7 @@ ZONE = {
     ("six.example.", "AAAA"): ["2001:db8::7"],
     ("nobody.example.", "TXT"): ["no mail here"],
     ("sink.example.", "A"): ["127.0.0.1"],
+    ("keller.example.", "MX"): ["10 mx.keller.test.", "20 keller.com.", "30 mx.kellerei.test."],
     ("crowd.example.", "MX"): [f"{place} mx{place}.many.example." for place in range(10, 30)],
 }
 
@@ -103,6 +104,7 @@ def resolver(server: NameServer, deadline_s: float = 2.0) -> MailDns:
         ("own.example", MailDomain(True, ("own", "mx.backup.example"))),
         ("my-shop.example", MailDomain(True, ("mail.provider.example", "example.hosted.example"))),
         ("ab.example", MailDomain(True, ("mail.provider.example", "abacus.provider.example"))),
+        ("keller.example", MailDomain(True, ("own", "mx.kellerei.test"))),
         ("nobody.example", MailDomain(True)),
         ("sink.example", MailDomain(True)),
         ("gone.example", MailDomain(False)),
