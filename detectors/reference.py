@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib.metadata import version
 from typing import Any, Self
 
 from detectors.agent_patterns import Agents
 from detectors.anomaly.model import Models
 from detectors.company import CompanyHosts
 from detectors.crawler_operators import Crawlers
+from detectors.data_files import content
 from detectors.email_domains import EmailDomains
 from detectors.email_hosts import MailHosts
 from detectors.header_orders import HeaderOrders
@@ -108,16 +111,29 @@ class Reference:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hexadecimal) over the hashes of all lists, by name.
+        """SHA-256 (hexadecimal) over the hashes of all lists, by name, and of the tables that detectors hold themselves.
 
         Settings are not in it, they belong to the configuration's hash.
         """
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(_held().encode())
         for field in fields(self):
             part = getattr(getattr(self, field.name), "content_hash", None)
             if part is not None:
                 digest.update(f"{field.name}:{part}\n".encode())
         return digest.hexdigest()
+
+
+HELD = ("autofill_names.yaml", "phone_fictional.yaml", "phone_neighbours.yaml")
+"""Files of detectors/data that a module reads when it is imported."""
+
+LIBRARIES = ("phonenumbers", "publicsuffixlist")
+"""Packages with tables of their own, which change with their versions: numbering plans, public suffixes."""
+
+
+@cache
+def _held() -> str:
+    files = [f"{name}:{hashlib.sha256(content(name)).hexdigest()}\n" for name in HELD]
+    return "".join([*files, *(f"{name}:{version(name)}\n" for name in LIBRARIES)])
 
 
 _BUILTIN: dict[str, Callable[[], Any]] = {

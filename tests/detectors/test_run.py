@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import DETECTORS, run
+from detectors import DETECTORS, reference, run
+from detectors.data_files import content
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
 from detectors.reference import FormSettings, Reference
 from detectors.signal import Signal
@@ -107,3 +112,33 @@ def test_no_head_trips_a_detector(
     for signal in signals:
         assert all(len(text) <= 300 for text in signal.evidence)
         assert len(agent) < 60 or agent not in signal.evidence
+
+
+def test_content_hash_follows_tables_that_no_list_of_the_reference_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = Reference.builtin()
+    hashes = {ref.content_hash}
+    for name in reference.HELD:
+        monkeypatch.setattr(reference, "content", lambda file, name=name: b"other" if file == name else content(file))
+        reference._held.cache_clear()
+        hashes.add(ref.content_hash)
+    monkeypatch.setattr(reference, "content", content)
+    for name in reference.LIBRARIES:
+        monkeypatch.setattr(reference, "version", lambda asked, name=name: "0" if asked == name else version(asked))
+        reference._held.cache_clear()
+        hashes.add(ref.content_hash)
+    reference._held.cache_clear()
+    assert len(hashes) == 1 + len(reference.HELD) + len(reference.LIBRARIES)
+
+
+def test_what_a_module_reads_when_it_is_imported_is_named() -> None:
+    read = set()
+    for path in Path(reference.__file__).parent.rglob("*.py"):
+        for statement in ast.parse(path.read_text()).body:
+            if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+                read |= {
+                    call.args[0].value
+                    for call in calls
+                    if isinstance(call.func, ast.Name) and call.func.id in ("load", "content") and isinstance(call.args[0], ast.Constant)
+                }  # fmt: skip
+    assert read == set(reference.HELD)
