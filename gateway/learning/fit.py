@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from gateway.learning.evidence import Row, effective, weigh
+from rules.bands import MAX_WEIGHT
 
 LEAST_EACH = 50.0
 """Labels of each side below which nothing is learned: the interval of any share would be wider than what is to be found out."""
@@ -21,6 +22,8 @@ LEAST_HITS = 20.0
 """Effective labelled records that have a signal, below which its weight stays."""
 MOST_CHANGE = 0.7
 """Log-odds a weight may move in one run: a step from one band to the next."""
+MOST = MAX_WEIGHT / 1000
+"""A rules file with more is refused."""
 FURTHEST = 5.0
 """How far the fit may look: what one run may change is cut from where it would end, not fitted within, so that other weights do not make up for it."""
 LEAST_SURE = 2.0
@@ -111,7 +114,7 @@ def fit(
     delta, intercept = data.solve(np.ones(len(rows), dtype=bool), spread)
     errors = data.errors(delta, intercept, spread)
     new = {
-        name: round(weights[name] + change, 2)
+        name: round(weights[name] + change, 2) + 0.0  # and never "-0.0"
         for name, change, error in zip(data.names, delta.tolist(), errors.tolist(), strict=True)
         if abs(change) >= max(LEAST_CHANGE, LEAST_SURE * error)
     }
@@ -170,10 +173,12 @@ class _Data:
                     self.x[number, place[name]] = strength
         self.y = np.array([row.bad for row in rows], dtype=np.float64)
         self.w = np.array([row.weight for row in rows])
+        self.contact = np.unique([row.contact for row in rows], return_inverse=True)[1]
         base = np.array([weights[name] for name in names])
         self.centre = np.array([shipped.get(name, weights[name]) - weights[name] for name in names])
         # A sign is kept: what speaks against a visitor may end at 0 and never speak for him.
         low, high = np.where(base > 0, -base, -FURTHEST), np.where(base < 0, -base, FURTHEST)
+        self.most = np.maximum(-MOST_CHANGE, -MOST - base), np.minimum(MOST_CHANGE, MOST - base)
         self.bounds = [*zip(low.tolist(), high.tolist(), strict=True), (-20.0, 20.0)]
 
     def solve(self, use: NDArray[np.bool_], spread: float | None) -> tuple[Floats, float]:
@@ -198,7 +203,7 @@ class _Data:
         found = minimize(
             target, np.zeros(count + 1), jac=True, method="L-BFGS-B", bounds=self.bounds, options={"maxiter": 500}
         )
-        delta = np.clip(found.x[:count], -MOST_CHANGE, MOST_CHANGE)
+        delta = np.clip(found.x[:count], *self.most)
         if spread is None or np.array_equal(delta, found.x[:count]):
             return delta, float(found.x[count])
         return delta, _intercept(offset + x @ delta, y, w)
@@ -212,11 +217,13 @@ class _Data:
         return np.sqrt(np.diag(np.linalg.inv(curve + 1e-9 * np.eye(len(curve))))[:-1])
 
     def left_out(self, folds: Floats, spread: float | None) -> Floats:
-        """For each row the probability of bad, fitted on the other folds."""
+        """For each row the probability of bad, fitted on the other folds without those who are in this one as well: a sender who comes back on
+        another day would be known again, and flatter whatever was fitted."""
         predicted = np.zeros(len(self.y))
         for fold in np.unique(folds):
             here = folds == fold
-            delta, intercept = self.solve(~here, spread)
+            others = ~here & ~np.isin(self.contact, self.contact[here])
+            delta, intercept = self.solve(others if others.any() else ~here, spread)
             predicted[here] = _sigmoid(self.offset[here] + intercept + self.x[here] @ delta)
         return predicted
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
 from gateway.learning.evidence import FLOOD, Hits, Row, effective, s_o, weigh
-from gateway.learning.fit import LEAST_EACH, MOST_CHANGE, fit
+from gateway.learning.fit import LEAST_EACH, MOST_CHANGE, _Data, fit
+from rules.bands import MAX_WEIGHT
 
 SHIPPED = {
     "email.disposable": 2.5,
@@ -150,3 +152,20 @@ def test_calibration_is_of_days_left_out():
     for cell in found.after.bins:
         if cell.count > 200:
             assert cell.predicted == pytest.approx(cell.actual, abs=0.08)
+
+
+def test_no_weight_goes_beyond_what_a_rules_file_may_say():
+    weights = SHIPPED | {"email.disposable": 4.8, "trust.known": -4.9}
+    truth = SHIPPED | {"email.disposable": 9.0, "trust.known": -9.0}
+    new = fit(traffic(6000, truth), weights, weights).new
+    assert all(abs(each) <= MAX_WEIGHT / 1000 for each in new.values())
+    assert not any(str(each) == "-0.0" for each in new.values())
+
+
+def test_who_is_predicted_was_not_learned_from_on_another_day():
+    """One sender on both days is nearly all that has a finding: what is predicted for him rests on the others alone."""
+    rows = [Row(f"s{n}", True, 1.0, {"header.order": 1.0}, 0.0, n % 2, "same", 0.0, weight=1.0) for n in range(60)]
+    rows += [Row(f"o{n}", n % 4 < 2, 1.0, {}, 0.0, n % 2, f"o{n}", 0.0, weight=1.0) for n in range(200)]
+    data = _Data(rows, ["header.order"], {"header.order": 0.0}, {})
+    predicted = data.left_out(np.array([float(row.day) for row in rows]), 0.7)
+    assert predicted[:60] == pytest.approx([0.5] * 60, abs=0.05)
