@@ -46,17 +46,19 @@ class Reproduction(msgspec.Struct):
 
 
 class Result(msgspec.Struct):
-    """read: records; erased: of these, with personal values gone, not judged; elsewhere: of sites that the settings no longer have."""
+    """read: records; erased: of these, with personal values gone, not judged; elsewhere: of sites that the settings no longer have;
+    unreadable: written by another version, or damaged."""
 
     comparison: Comparison
     reproduction: Reproduction
     read: int = 0
     erased: int = 0
     elsewhere: int = 0
+    unreadable: int = 0
     unusable: dict[str, str] = msgspec.field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
-        counts: dict[str, object] = {"records": self.read, "erased": self.erased, "other_sites": self.elsewhere}
+        counts: dict[str, object] = {"records": self.read, "erased": self.erased, "other_sites": self.elsewhere, "unreadable": self.unreadable}
         return counts | self.comparison.as_json() | {"reproduction": self.reproduction.as_json(self.unusable)}
 
 
@@ -78,6 +80,9 @@ async def backtest(
     labelled = await sides(store, span)
     async for item in recorded(store, span, labelled, most):
         result.read += 1
+        if item is None:
+            result.unreadable += 1
+            continue
         seen(item.record)
         if item.erased:
             result.erased += 1

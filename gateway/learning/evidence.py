@@ -51,7 +51,8 @@ class Hits(msgspec.Struct):
 
 class Evidence(msgspec.Struct):
     """rows for the fit; hits by signal over all labelled records; bad, good: labelled records; decided: of these, those that a list, a rejecting or an
-    allowing signal decided, from which weights cannot be learned; erased: those that cannot be judged again."""
+    allowing signal decided, from which weights cannot be learned; erased: those that cannot be judged again; elsewhere: of sites
+    that are gone; unreadable: written by another version, or damaged."""
 
     rows: list[Row] = msgspec.field(default_factory=list)
     hits: dict[str, Hits] = msgspec.field(default_factory=lambda: defaultdict(Hits))
@@ -60,6 +61,7 @@ class Evidence(msgspec.Struct):
     decided: int = 0
     erased: int = 0
     elsewhere: int = 0
+    unreadable: int = 0
 
     def add(self, item: Item, judges: Judges, share: float | None) -> None:
         """share: with which the record was held out, None where it was not."""

@@ -53,7 +53,7 @@ class Learned(msgspec.Struct, frozen=True):
         e = self.evidence
         return {
             "labels": {"bad": e.bad, "good": e.good, "decided_otherwise": e.decided, "erased": e.erased, "other_sites": e.elsewhere,
-                       "held_out": self.held_out},
+                       "unreadable": e.unreadable, "held_out": self.held_out},
             "counting": {"bad": round(self.fit.labels_bad, 1), "good": round(self.fit.labels_good, 1)},
             "changed": bool(self.fit.new),
             "reason": self.fit.reason,
@@ -81,6 +81,9 @@ async def evidence_of(
             if entry is None:
                 continue
             item = item_of(entry, labelled[entry.id])
+            if item is None:
+                found.unreadable += 1
+                continue
             if span.site is not None and item.record.site != span.site:
                 continue
             held_out += entry.id in shares
@@ -148,6 +151,8 @@ def write(learned: Learned, judges: Judges, rules: Path | None, out: Path) -> li
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise NotWritable(f"{out} has something in it; name a new directory with --out")
+    if rules is not None and out.resolve().is_relative_to(rules.resolve()):
+        raise NotWritable(f"{out} lies within the rules in force; name a directory beside them with --out")
     if rules is not None and rules.is_dir():
         shutil.copytree(rules, out, dirs_exist_ok=True)
     (out / "weights").mkdir(parents=True, exist_ok=True)

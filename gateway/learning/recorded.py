@@ -67,8 +67,8 @@ async def sides(store: Store, span: Span, seen: Callable[[int], None] = lambda _
             return found
 
 
-async def recorded(store: Store, span: Span, labelled: dict[str, Side], most: int | None = None) -> AsyncIterator[Item]:
-    """most: how many at most."""
+async def recorded(store: Store, span: Span, labelled: dict[str, Side], most: int | None = None) -> AsyncIterator[Item | None]:
+    """most: how many at most. None for one that cannot be read."""
     cursor: str | None = None
     given = 0
     while True:
@@ -83,7 +83,11 @@ async def recorded(store: Store, span: Span, labelled: dict[str, Side], most: in
             return
 
 
-def item_of(entry: StoredEntry, side: Side | None) -> Item:
-    record = decode(entry.body)
-    erased = any(group not in entry.personal for group in record.digests)
-    return Item(record, observation_of(record, entry.personal), erased, side, entry)
+def item_of(entry: StoredEntry, side: Side | None) -> Item | None:
+    """None for a record of another version, or a damaged one: it must not keep the others from being read."""
+    try:
+        record = decode(entry.body)
+        erased = any(group not in entry.personal for group in record.digests)
+        return Item(record, observation_of(record, entry.personal), erased, side, entry)
+    except (msgspec.MsgspecError, ValueError):
+        return None

@@ -20,6 +20,8 @@ def of_backtest(result: Result) -> Iterator[str]:
         yield f"{result.erased:,} were left out: personal values are erased, so that they cannot be judged as they were."
     if result.elsewhere:
         yield f"{result.elsewhere:,} were left out: the settings no longer have their site."
+    if result.unreadable:
+        yield f"{result.unreadable:,} were left out: they cannot be read by this version (leadgate db check tells whether they are damaged)."
     yield from _reproduction(result)
     if not found.judged:
         return
@@ -78,6 +80,7 @@ def of_learned(learned: Learned) -> Iterator[str]:
         (e.decided, "decided by a list or a single fact"),
         (e.erased, "erased"),
         (e.elsewhere, "of sites no longer there"),
+        (e.unreadable, "not readable by this version"),
     ]
     told = [f"{count} {why}" for count, why in left_out if count]
     if told:

@@ -15,8 +15,10 @@ from gateway import config as configuration
 from gateway.evidence.record import build, decode, observation_of
 from gateway.labels.statement import statement
 from gateway.learning.backtest import backtest, essence
+from gateway.learning.evidence import Evidence
+from gateway.learning.fit import Fit
 from gateway.learning.generations import BadChange, Judges, Past, changed_rules, in_force
-from gateway.learning.learn import NotWritable, evidence_of, learn, write
+from gateway.learning.learn import Learned, NotWritable, evidence_of, learn, write
 from gateway.learning.recorded import Span
 from gateway.learning.words import of_backtest, of_learned
 from gateway.model import Mode
@@ -251,3 +253,33 @@ async def test_the_order_of_findings_is_no_difference_and_all_else_is(store, con
         {"reasons": verdict.reasons[1:]},
     ):
         assert essence(replace(verdict, **change)) != essence(verdict)
+
+
+@pytest.mark.parametrize("place", [".", "new", "weights/new"])
+def test_rules_are_not_written_among_those_in_force(config, reference, tmp_path, place):
+    """A gateway that watches its rules would take them up, and a copy of a directory into itself has no end."""
+    judges = in_force(config, reference)
+    local = tmp_path / "local"
+    (local / "weights").mkdir(parents=True)
+    out = local / place
+    out.mkdir(parents=True, exist_ok=True)
+    fitted = Fit({"email.relay": 0.4}, "", 100.0, 100.0)
+    with pytest.raises(NotWritable):
+        write(Learned(Evidence(), fitted, (), 0), judges, local, out)
+
+
+async def test_a_record_that_cannot_be_read_is_counted_and_the_others_are_judged(store, config, reference, tmp_path):
+    """Written by a version to come, or changed by hand."""
+    judges = in_force(config, reference)
+    ids = await recorded(store, judges, ["ann@example.org"] * 6)
+    for each in ids:
+        await store.label(each, statement("person", by="t", source="review"))
+    with closing(sqlite3.connect(tmp_path / "leadgate.db")) as connection:
+        connection.execute("UPDATE entries SET body = CAST('{\"schema\":9}' AS BLOB) WHERE id IN (?, ?)", ids[:2])
+        connection.commit()
+    result = await backtest(store, Span(), judges, judges, None)
+    assert (result.read, result.unreadable, result.comparison.judged) == (6, 2, 4)
+    assert result.as_json()["unreadable"] == 2
+    assert "2 were left out: they cannot be read" in "\n".join(of_backtest(result))
+    evidence, _ = await evidence_of(store, Span(), judges)
+    assert (evidence.good, evidence.unreadable) == (4, 2)
