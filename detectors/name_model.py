@@ -47,7 +47,10 @@ _ABBREVIATION = re.compile(r"\b[^\W\d_]{1,5}\.")  # titles: "MVDr.", "Hjr."
 
 def words(text: str) -> list[str] | None:
     """Words of `text` in the letters a-z, marks taken off; None where a letter belongs to another script."""
-    folded = unicodedata.normalize("NFKD", text[: LONGEST * WORDS].casefold().translate(_SPECIAL))
+    text = text[: LONGEST * WORDS]
+    if text.isascii():
+        return _WORD.findall(text.lower().replace("'", "").replace("`", ""))
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_SPECIAL))
     plain = "".join(character for character in folded if not unicodedata.combining(character))
     if not plain.isascii() and any(character.isalpha() and not character.isascii() for character in plain):
         return None
@@ -96,18 +99,21 @@ class NameModel:
         """Bits by which `word` (a-z) looks more like a name than like typing at random; below 0: less."""
         if check_sum(word) in self.rare:
             return 0.0
+        names, pairs = self.names, self.mashed
         a = b = EDGE
         name = mashed = 0
         for c in (*codes(word[:LONGEST]), EDGE):
-            name += self.names[(a * SIZE + b) * SIZE + c]
-            mashed += self.mashed[b * SIZE + c]
+            pair = b * SIZE + c
+            name += names[a * SIZE * SIZE + pair]
+            mashed += pairs[pair]
             a, b = b, c
         even = min(len(word), LONGEST) * _EVEN + _ENDS
         return min(even, mashed * STEP + 1) - name * STEP
 
     def bits(self, text: str) -> float | None:
         """The same for a whole name: its words together, where ordinary ones make up for little. None where there is nothing to judge."""
-        found = words(_ABBREVIATION.sub(" ", text[: LONGEST * WORDS]))
+        text = text[: LONGEST * WORDS]
+        found = words(_ABBREVIATION.sub(" ", text) if "." in text else text)
         judged = [word for word in found or () if len(word) >= SHORTEST][:WORDS]
         return sum(min(CREDIT, self.word(word)) for word in judged) if judged else None
 

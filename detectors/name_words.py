@@ -23,6 +23,7 @@ INSIDE = 6
 _VOWELS = frozenset("aeiouаеиоуыэюяєії")
 _PARTS = re.compile(r"[^\W\d_]+")
 _CHUNKS = re.compile(r"(.{2,3}?)\1+")
+_BETWEEN = re.compile(r"[\s.,_-]+")
 _MARKUP = re.compile(r"<\s*[a-z/!]|\[/?(?:url|link|img|b)\b|\{\{|\$\{|javascript:", re.IGNORECASE)
 
 
@@ -81,7 +82,7 @@ class NameWords:
 
     def placeholder(self, text: str) -> str:
         """Why nobody is meant, or ""."""
-        found = re.sub(r"[\s.,_-]+", " ", plain(text)).strip()
+        found = _BETWEEN.sub(" ", plain(text)).strip()
         if found in self.examples:
             return "a name that manuals use"
         split = found.split(" ")
@@ -90,6 +91,8 @@ class NameWords:
     def no_name(self, text: str) -> tuple[str, float] | None:
         """(why `text` is no name at all, how surely), or None."""
         text = text[:LONGEST]
+        if text.replace(" ", "").isalpha():  # no sign of a link, and no digit
+            return ("more words than a name has", 0.5) if len(text.split()) > MOST_WORDS else None
         if _MARKUP.search(text):
             return "markup", 1.0
         if self.link.search(text):
@@ -98,7 +101,7 @@ class NameWords:
             return "no letter", 0.5
         if len(text.split()) > MOST_WORDS:
             return "more words than a name has", 0.5
-        if any(_switches(word) >= SWITCHES for word in text.split()):
+        if any(not word.isalpha() and _switches(word) >= SWITCHES for word in text.split()):
             return "digits between letters", 0.7
         return None
 

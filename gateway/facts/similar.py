@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import pairwise
+from struct import Struct
 from zlib import crc32
 
 import msgspec
@@ -39,6 +40,7 @@ _PLACES = BANDS * ROWS
 _BITS = _PLACES.bit_length() - 1
 _NONE = 1 << 64
 _MASK = _NONE - 1
+_PACK = Struct(f">{_PLACES}Q")
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)[:COPIES]  # odd numbers with well-spread bits
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # written without spaces between words
@@ -48,7 +50,9 @@ _URL = re.compile(r"(?:https?://|www\.)\S+")
 _MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]{1,255}")
 _RUN = re.compile(f"[{_UNSPACED}]+")
 _DIGIT = re.compile(r"\d")
-_WORD = re.compile(rf"[^\W_{_MARKS}][\w{_MARKS}]*")
+_WORD = re.compile(rf"[^\W_][\w{_MARKS}]*")
+_COMMON = ".,!?:;-'’\"()/"  # stand between words, and are the signs that are used most
+_ASCII = {point: " " for point in range(128) if not chr(point).isalnum() and chr(point) != "_"}
 _GREETING = (
     "hi hello hey dear greetings good morning day afternoon evening sir madam sirs team there guten tag hallo liebe lieber sehr geehrte geehrter damen "
     "und herren servus moin bonjour salut madame monsieur hola buenos buenas dias días tardes estimado estimada estimados señor señora olá ola bom "
@@ -103,7 +107,8 @@ def of_text(text: str, names: Sequence[str] = ()) -> Sketch | None:
     words, units = _words(text, names)
     if words < LEAST_WORDS:
         return None
-    return Sketch(words, _bands(units), blake2b("\n".join(units).encode("utf-8", "replace"), digest_size=16).digest())
+    lines = "\n".join(units).encode("utf-8", "replace")
+    return Sketch(words, _bands(lines.split(b"\n")), blake2b(lines, digest_size=16).digest())
 
 
 def _words(text: str, names: Sequence[str]) -> tuple[int, list[str]]:
@@ -119,7 +124,7 @@ def _words(text: str, names: Sequence[str]) -> tuple[int, list[str]]:
     unspaced = not plain and _RUN.search(text) is not None
     if unspaced:
         text = _RUN.sub(_pairs, text)
-    words = _WORD.findall(text)[: 2 * MOST_WORDS]
+    words = (_ascii_words(text) if plain else _other_words(text))[: 2 * MOST_WORDS]
     own = {word for name in names for word in _WORD.findall(name[:100].casefold())}
     skipped = _GREETINGS | own
     head = [word for word in words[:_GREETED] if word not in skipped]
@@ -128,6 +133,25 @@ def _words(text: str, names: Sequence[str]) -> tuple[int, list[str]]:
     units = [word if word.isalpha() or not _DIGIT.search(word) else "0" for word in (head + rest)[:MOST_WORDS]]
     halves = sum(map(_paired, units)) if unspaced else 0
     return len(units) - halves // 2, units
+
+
+def _ascii_words(text: str) -> list[str]:
+    """What _WORD finds, for a third of the time."""
+    words = text.translate(_ASCII).split()
+    return [word for part in words if (word := part.lstrip("_"))] if "_" in text else words
+
+
+def _other_words(text: str) -> list[str]:
+    """The same of all other texts, where the pattern reads only what is not plainly a word."""
+    for mark in _COMMON:
+        text = text.replace(mark, " ")
+    words: list[str] = []
+    for part in text.split():
+        if part.isalnum():
+            words.append(part)
+        else:
+            words += _WORD.findall(part)
+    return words
 
 
 def _pairs(run: re.Match[str]) -> str:
@@ -140,8 +164,8 @@ def _paired(unit: str) -> bool:
     return unit[0] >= "\u0e00" and _RUN.match(unit) is not None
 
 
-def _bands(units: Sequence[str]) -> tuple[bytes, ...]:
-    hashes = [crc32(unit.encode("utf-8", "replace")) for unit in units]
+def _bands(units: Sequence[bytes]) -> tuple[bytes, ...]:
+    hashes = map(crc32, units)
     pairs = {(first * 0x9E3779B1 + second) * 0x85EBCA6B & 0xFFFFFFFF for first, second in pairwise(hashes)}
     least = [_NONE] * _PLACES
     for pair in sorted(pairs)[:SAMPLE]:
@@ -155,10 +179,8 @@ def _bands(units: Sequence[str]) -> tuple[bytes, ...]:
             value if value != _NONE else next((least[p] for p in _PROBES[at] if least[p] != _NONE), 0)
             for at, value in enumerate(least)
         ]
-    keys = []
-    for band in range(BANDS):
-        digest = blake2b(b"%d" % band, digest_size=16)
-        for value in least[band * ROWS : (band + 1) * ROWS]:
-            digest.update(value.to_bytes(8, "big"))
-        keys.append(digest.digest())
-    return tuple(keys)
+    packed = _PACK.pack(*least)
+    size = len(packed) // BANDS
+    return tuple(
+        [blake2b(b"%d" % band + packed[band * size :][:size], digest_size=16).digest() for band in range(BANDS)]
+    )

@@ -87,6 +87,25 @@ def test_near_duplicates_meet_nineteen_times_in_twenty() -> None:
     assert met / tried > 0.95
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "मुझे अपने घर के बाथरूम की मरम्मत के लिए कीमत का अनुमान चाहिए, कृपया कल सुबह फोन करें।",
+        "எனக்கு என் வீட்டின் கூரைக்கு சூரிய தகடுகளின் விலை வேண்டும், மாலையில் அழைக்கவும் நன்றி",
+    ],
+)
+def test_words_in_scripts_of_india_are_compared(text: str) -> None:
+    found = of_text(text)
+    assert found is not None
+    assert found.words == len(text.split())
+
+
+def test_words_are_the_same_beside_letters_of_other_scripts() -> None:
+    plain, other = of_text(PITCH + " _a_b_ 12%"), of_text(PITCH + " _a_b_ 12% €")
+    assert plain is not None
+    assert plain == other
+
+
 def test_short_texts_are_not_compared() -> None:
     assert of_text("please call me back as soon as") is None
     found = of_text("please call me back as soon as possible")
