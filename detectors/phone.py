@@ -83,7 +83,16 @@ class PhoneProblem:
 
 def read(text: str, expected: tuple[str, ...] = (), network: str | None = None) -> Phone | PhoneProblem:
     """Read a form field. `expected` are the site's countries in order, `network` that of the visitor's network (ISO 3166-1 alpha-2)."""
-    return _read(text[: LONGEST + 1], expected, network)
+    text = text[: LONGEST + 1]
+    whole = _read_one(text, expected, network)
+    if isinstance(whole, Phone) and whole.valid:
+        return whole
+    for part in _SEPARATORS.split(text)[:MOST_PARTS]:  # "0171 2345678 or 030 1234567": the first that works
+        if part != text and len(_digits(part)) >= 6:
+            found = _read_one(part, expected, network)
+            if isinstance(found, Phone) and found.valid:
+                return found
+    return whole
 
 
 def normalise(text: str, expected: tuple[str, ...] = (), network: str | None = None) -> str:
@@ -141,22 +150,9 @@ def _settled_country(network: object) -> str | None:
 
 def _network_country(network: object) -> str | None:
     """Country of the visitor's network, or None where it says nothing of the visitor."""
-    if not isinstance(network, Network) or any(label.partition(":")[0] in _ELSEWHERE for label in network.labels):
+    if not isinstance(network, Network) or network.kind in _ELSEWHERE:
         return None
     return network.country
-
-
-@lru_cache(maxsize=256)
-def _read(text: str, expected: tuple[str, ...], network: str | None) -> Phone | PhoneProblem:
-    whole = _read_one(text, expected, network)
-    if isinstance(whole, Phone) and whole.valid:
-        return whole
-    for part in _SEPARATORS.split(text)[:MOST_PARTS]:  # "0171 2345678 or 030 1234567": the first that works
-        if part != text and len(_digits(part)) >= 6:
-            found = _read_one(part, expected, network)
-            if isinstance(found, Phone) and found.valid:
-                return found
-    return whole
 
 
 def _read_one(text: str, expected: tuple[str, ...], network: str | None) -> Phone | PhoneProblem:
@@ -193,7 +189,9 @@ def _read_one(text: str, expected: tuple[str, ...], network: str | None) -> Phon
     return best
 
 
+@lru_cache(maxsize=256)
 def _in_region(text: str, region: str | None, guessed: bool) -> Phone | PhoneProblem:
+    """Remembered for the parts of one submission that ask for the same number, with and without the network's country: reading is the dear part."""
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException as error:
@@ -271,4 +269,6 @@ def _invented(e164: str, digits: str) -> tuple[str, float] | None:
 
 def _digits(text: str) -> str:
     """The decimal digits of any script, as ASCII."""
+    if text.isascii():
+        return "".join(filter(str.isdecimal, text))
     return "".join(str(int(character)) for character in text if character.isdecimal())
