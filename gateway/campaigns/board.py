@@ -11,10 +11,8 @@ import asyncio
 import struct
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -29,6 +27,7 @@ from detectors.observation import (
 )
 from gateway.campaigns.cells import Candidates, form_part, in_words, parts, site_of, whole_site
 from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
+from gateway.campaigns.hours import LocalHours
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import now_us
@@ -109,7 +108,7 @@ class Board:
         zone: Callable[[str], str] = lambda _: "",
         on_event: Tells = _log,
     ) -> None:
-        self._hot, self._metrics, self._zone, self._on_event = hot, metrics, zone, on_event
+        self._hot, self._metrics, self._on_event = hot, metrics, on_event
         if metrics is not None:
             metrics.gauge("leadgate_campaigns_flooded", lambda: float(len(self.seen.floods)))
         self.seen = Seen()
@@ -124,7 +123,7 @@ class Board:
         self._in_minute: dict[str, int] = {}
         self._since: dict[str, int] = {}
         self._read_at = self._loaded = 0
-        self._hours: dict[str, tuple[int, int]] = {}
+        self._hours = LocalHours(zone)
 
     # what landings do; nothing here waits
 
@@ -134,12 +133,12 @@ class Board:
         if not keys:
             return None
         cells = self.seen.cells
-        return Campaign(tuple([cells[key] for key in keys if key in cells]), self._hour(site, at))
+        return Campaign(tuple([cells[key] for key in keys if key in cells]), self._hours.at(site, at))
 
     def form(self, site: str, form: str, at: int) -> Campaign | None:
         """The same for a form post: how the form does; None where too little of it was sent."""
         cell = self.seen.cells.get(form_part(site, form))
-        return None if cell is None else Campaign((cell,), self._hour(site, at))
+        return None if cell is None else Campaign((cell,), self._hours.at(site, at))
 
     def assets_usual(self, site: str) -> int:
         return self.seen.assets.get(site, -1)
@@ -207,14 +206,6 @@ class Board:
             for key in chosen:
                 counted[key] = counted.get(key, 0) + 1
             self._following.append(_Visitor(at + FOLLOW_S * US, bucket, chosen, looks))
-
-    def _hour(self, site: str, at: int) -> int:
-        """Local hour, remembered for the quarter of an hour (no zone changes within one)."""
-        quarter = at // (900 * US)
-        known = self._hours.get(site)
-        if known is None or known[0] != quarter:
-            known = self._hours[site] = (quarter, _hour_in(self._zone(site), at))
-        return known[1]
 
     # the background
 
@@ -347,12 +338,3 @@ class Board:
 
 def _key(bucket: int) -> bytes:
     return _BUCKET.pack(ord("Z"), bucket)
-
-
-def _hour_in(zone: str, at: int) -> int:
-    if not zone:
-        return -1
-    try:
-        return datetime.fromtimestamp(at / US, ZoneInfo(zone)).hour
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return -1

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, fail, print_json, with_store
 from gateway.cli.replaying import with_replay_store
 from gateway.console.labels import as_json as estimates
 from gateway.labels.holdouts import ByForm, in_words, measured
 from gateway.labels.statement import moment
-from gateway.stores.records import Store
+from gateway.stores.records import RecordFilter, Store
 
 app = typer.Typer(help="What was measured.", no_args_is_help=True)
 
@@ -60,3 +62,32 @@ def false_positives(
             typer.echo(f"\nForm {name or '?'}")
             for line in in_words(each):
                 typer.echo(f"  {line}")
+
+
+@app.command()
+def campaigns(
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What campaigns, publishers, creatives and forms brought, by class of traffic, and when each of them was flooded."""
+    from gateway.learning import campaigns as counted  # what learns is loaded by its commands alone
+
+    where = RecordFilter(site=site, since=moment_option("since", since), until=moment_option("until", until))
+    columns = SpinnerColumn(), TextColumn("{task.completed:,} records")
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = progress.add_task("reading", total=None)
+
+    async def read(opened: Store) -> counted.CampaignTally:
+        with progress:
+            return await counted.tally(opened, where, lambda _: progress.advance(task))
+
+    found = with_replay_store(store, read) if store is not None else with_store(config, read)
+    if as_json:
+        print_json(counted.as_json(found))
+        return
+    for line in counted.in_text(found):
+        typer.echo(line)
