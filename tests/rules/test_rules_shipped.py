@@ -172,6 +172,9 @@ CASES = [
     ),
     ("slip-of-the-pen", "submission", ("email.no_mail", "email.mistyped"), {}, True),
     ("slip-of-the-pen", "submission", ("email.no_mail",), {}, False),
+    ("name-from-elsewhere", "submission", ("name.gibberish", "phone.network_country"), {}, True),
+    ("name-from-elsewhere", "submission", ("name.gibberish", "text.language"), {}, True),
+    ("name-from-elsewhere", "submission", ("name.gibberish", "phone.invalid"), {}, False),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
     (
