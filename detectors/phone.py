@@ -1,7 +1,7 @@
 """The phone number: can it be dialled, where is it, and is it one that nobody has?
 
 A number is read the way its writer meant it: with a country code, or as it is dialled in one of the countries that the site expects, or, failing that, in
-the country of the visitor's network. The last is a guess (travellers, VPN), so what rests on it alone speaks softly.
+the country that the lead names or else that of the visitor's network. The last is a guess (travellers, VPN), so what rests on it alone speaks softly.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ _ELSEWHERE = frozenset({"relay", "vpn", "tor", "proxy", "hosting", "cdn", "crawl
 # Kinds whose visitors mostly live in the network's country; phones roam, students come from everywhere.
 _SETTLED = frozenset({"consumer", "business"})
 _NEIGHBOURS = tuple(frozenset(group) for group in load("phone_neighbours.yaml")[0]["groups"])
+_CODES = frozenset(code.lower() for code in phonenumbers.SUPPORTED_REGIONS)
+_COUNTRIES = {
+    name: code
+    for code, names in load("country_names.yaml")[0]["names"].items()
+    if code.lower() in _CODES  # Antarctica has no numbers
+    for name in names
+}
 _SEPARATORS = re.compile(r"[/;|\n]|,\s|\s(?:or|oder|ou|o|y|und|and)\s", re.IGNORECASE)
 _RUN_UP = "01234567890"
 _RUN_DOWN = "9876543210"
@@ -105,12 +112,16 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if not isinstance(obs.lead, Lead):
         return
     expected = ref.form.expected_countries
-    network, settled = _network_country(obs.network), _settled_country(obs.network)
+    settled = _settled_country(obs.network)
+    given = next((code for code in map(_country_given, obs.lead.values("country")[:1]) if code), None)
+    network = given or _network_country(obs.network)
     for value in dict.fromkeys(obs.lead.values("phone")[:JUDGED]):
-        yield from _judge(value, expected, network, settled)
+        yield from _judge(value, expected, network, given, settled)
 
 
-def _judge(value: str, expected: tuple[str, ...], network: str | None, settled: str | None) -> Iterator[Signal]:
+def _judge(
+    value: str, expected: tuple[str, ...], network: str | None, given: str | None, settled: str | None
+) -> Iterator[Signal]:
     found = read(value, expected, network)
     pattern = _invented(found.e164 if isinstance(found, Phone) else "", _digits(value[:LONGEST]))
     if pattern is not None:
@@ -137,9 +148,18 @@ def _judge(value: str, expected: tuple[str, ...], network: str | None, settled: 
         settled is not None
         and found.region is not None
         and found.code != phonenumbers.country_code_for_region(settled)
+        and (
+            given is None or found.code != phonenumbers.country_code_for_region(given)
+        )  # says where the number is from
         and not any(settled in group and found.region in group for group in _NEIGHBOURS)
     ):
         yield Signal("phone.network_country", evidence=(found.region, settled))
+
+
+def _country_given(text: str) -> str | None:
+    """The country that a field of the form names, by its code or by name in one of two dozen languages; None where that cannot be told."""
+    name = text[:LONGEST].strip().casefold()
+    return name.upper() if name in _CODES else _COUNTRIES.get(name)
 
 
 def _settled_country(network: object) -> str | None:

@@ -21,9 +21,17 @@ def ref() -> Reference:
 
 
 def found(
-    ref: Reference, *values: str, expected: tuple[str, ...] = (), network: Network | Unavailable = GONE
+    ref: Reference,
+    *values: str,
+    expected: tuple[str, ...] = (),
+    network: Network | Unavailable = GONE,
+    country: str = "",
 ) -> list[Signal]:
-    lead = Lead("quote", tuple(("phone", value) for value in values), {"phone": values})
+    lead = Lead(
+        "quote",
+        tuple(("phone", value) for value in values),
+        {"phone": values} | ({"country": (country,)} if country else {}),
+    )
     obs = Observation(
         Kind.SUBMISSION,
         "acme",
@@ -131,6 +139,17 @@ def test_neighbours_and_migrants_are_spared(ref: Reference, number: str, country
 )
 def test_lines_that_are_neither_mobile_nor_fixed_are_said(ref: Reference, number: str, kind: str | None) -> None:
     assert found(ref, number) == ([] if kind is None else [Signal("phone.kind", (kind,))])
+
+
+@pytest.mark.parametrize("country", ["DE", "de ", "Germany", "Deutschland", "ドイツ"])
+def test_a_number_of_the_country_the_lead_names_is_no_wonder(ref: Reference, country: str) -> None:
+    line = Network(country="JP", kind="consumer")
+    assert found(ref, "+49 171 2345679", network=line, country=country) == []
+    assert found(ref, "0171 2345679", network=line, country=country) == []  # read as it is dialled there
+    for other in ("", "JP", "somewhere", "Antarctica"):
+        assert found(ref, "+49 171 2345679", network=line, country=other) == [
+            Signal("phone.network_country", ("DE", "JP"))
+        ]
 
 
 @pytest.mark.parametrize("kind", ["relay", "vpn", "tor", "proxy", "hosting"])
