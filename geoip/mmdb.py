@@ -159,19 +159,32 @@ _NESTED = ("traits", "as", "privacy")
 """Where GeoIP2, DB-IP and IPinfo put fields one level down."""
 _BEYOND_NAMES = _TELLING.union(_NESTED)
 
+_NUMBER, _NAME, _COUNTRY = "autonomous_system_number", "autonomous_system_organization", "country_code"
+_PLAIN = frozenset({_NUMBER, _NAME, _COUNTRY})
+"""Fields of the shipped database: each address not seen before is read by them."""
+
 
 def facts_of(found: object) -> Facts:
     """What one record says, by the field names of every publisher; empty where it is no record."""
+    if type(found) is dict and found.keys() == _PLAIN:
+        asn, name, country = found[_NUMBER], found[_NAME], found[_COUNTRY]
+        # what is written in another way goes the long way
+        if type(asn) is int and asn > 0 and type(name) is str and name and type(country) is str and _is_code(country):
+            return Facts(asn, name, country)
     if not isinstance(found, Mapping):
         return Facts()
     source: Mapping[str, Any] = found
-    if _BEYOND_NAMES.isdisjoint(source):  # most databases, and each address not seen before comes this way
+    if _BEYOND_NAMES.isdisjoint(source):  # most databases
         return Facts(_asn(source), _organisation(source), _country(source))
     for name in _NESTED:
         inner = found.get(name)
         if isinstance(inner, Mapping):
             source = {**inner, **source}
     return Facts(_asn(source), _organisation(source), _country(source), tuple(_labels(source)), tuple(_stated(source)))
+
+
+def _is_code(country: str) -> bool:
+    return len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()
 
 
 def _asn(source: Mapping[str, Any]) -> int | None:

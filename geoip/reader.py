@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
@@ -22,6 +22,9 @@ from geoip.stored import Feed
 
 CACHE_SIZE = 65_536
 """Addresses remembered: about 20 MB when full. Visitors come back within minutes, so a larger cache gains nothing."""
+
+NETWORKS = 8_192
+"""Networks remembered, of which many addresses are: about 4 MB when full."""
 
 _RANK = {kind: place for place, kind in enumerate(dict.fromkeys(KINDS + ALL_KINDS))}
 
@@ -51,6 +54,8 @@ class NetworkReader:
         self.ranges = _published() if ranges is None else Ranges(ranges, order=KINDS)
         self.feeds = tuple(feeds)
         self._fed = Ranges([entry for feed in feeds for entry in feed.ranges()], order=KINDS) if feeds else None
+        told = partial(_merge_one, self.kinds)
+        self._told: Callable[[Facts, tuple[str, ...]], Network] = lru_cache(maxsize=NETWORKS)(told)
         self.lookup = lru_cache(maxsize=cache_size)(self._lookup)
         """`lookup(address) -> Network`, see `_lookup`; remembers the last `cache_size` addresses."""
 
@@ -67,6 +72,8 @@ class NetworkReader:
             return Network(labels=labels[:1], kind="reserved")
         if not self.databases:
             return Network(labels=labels, kind=self.kinds.of(None, None, labels))
+        if len(self.databases) == 1:
+            return self._told(self.databases[0].find(address), labels)
         return _merge([database.find(address) for database in self.databases], labels, self.kinds)
 
     def labels_of(self, address: str) -> tuple[str, tuple[str, ...]]:
@@ -123,6 +130,10 @@ def _published() -> Ranges:
 
 def _ordered(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: _RANK[label.partition(":")[0]]))
+
+
+def _merge_one(kinds: Kinds, facts: Facts, labels: tuple[str, ...]) -> Network:
+    return _merge([facts], labels, kinds)
 
 
 def _merge(found: list[Facts], labels: tuple[str, ...], kinds: Kinds) -> Network:

@@ -28,11 +28,9 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if active is None and shadow is None:
         return
     values = vector(obs)
-    total = sum(values)
-    if total != total:  # some are not known
-        known = sum([value == value for value in values])
-        if known < models.limits.least_known * len(values):
-            return
+    unknown = len([value for value in values if value != value])
+    if len(values) - unknown < models.limits.least_known * len(values):
+        return
     if active is not None and (found := opinion("anomaly.unusual", active, models, values)) is not None:
         yield found
     if shadow is not None and (found := opinion("anomaly.shadow", shadow, models, values)) is not None:

@@ -116,9 +116,6 @@ class Model:
 
     def filled(self, values: list[float]) -> list[float]:
         """With the median where a feature is not known."""
-        total = sum(values)
-        if total == total:  # all are known
-            return values
         return [median if value != value else value for value, median in zip(values, self._medians, strict=True)]
 
     def judge(self, values: list[float]) -> Opinion:

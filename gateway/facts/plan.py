@@ -179,7 +179,10 @@ class Plan:
         return 0 if count <= 1 and place in self._partial else count
 
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
-        counts: dict[str, Counts] = {}
+        counts: dict[str, Counts] = dict(zip(self._dimensions, results, strict=False))  # type: ignore[arg-type]
+        if len(counts) == len(self._dimensions) and all([type(found) is tuple for found in counts.values()]):
+            return Velocity(counts)  # nearly always
+        counts = {}
         for dimension, found in zip(self._dimensions, results, strict=False):
             if not isinstance(found, tuple):
                 return found if isinstance(found, Unavailable) else Unavailable("counters: no answer")
@@ -204,14 +207,14 @@ class Plan:
         landed, submitted = _sealed(place, results), _sealed(place + 1, results)
         first_at = arrival.at
         landings = submissions = 0
-        if landed is not None:
-            if isinstance(landed, Unavailable):
-                return landed
+        if isinstance(landed, Sealed):
             landings, first_at = landed.count, min(first_at, landed.first_at)
-        if submitted is not None:
-            if isinstance(submitted, Unavailable):
-                return submitted
+        elif landed is not None:
+            return landed
+        if isinstance(submitted, Sealed):
             submissions, first_at = submitted.count, min(first_at, submitted.first_at)
+        elif submitted is not None:
+            return submitted
         kind = "derived"
         if arrival.cookie is not None:
             kind, first_at = "cookie", min(first_at, arrival.cookie[1])
@@ -220,8 +223,10 @@ class Plan:
     def click(self, results: Sequence[Result]) -> Click | Unavailable | None:
         click, place = self._arrival.click, self._click_at
         seal = _sealed(place, results)
-        if click is None or isinstance(seal, Unavailable):
-            return seal if isinstance(seal, Unavailable) else None
+        if seal is not None and not isinstance(seal, Sealed):
+            return seal
+        if click is None:
+            return None
         length = click.length
         if seal is None or seal.count <= 1:
             seen = self._seen(place, 1)

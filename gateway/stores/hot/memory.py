@@ -148,9 +148,8 @@ class MemoryState:
         previous: bytes | None = None
         tag = mark = b""
         for op in ops:
-            kind = type(op)
-            if kind is not Hit:
-                bound = kind is Seal or kind is Look
+            if type(op) is not Hit:
+                bound = type(op) is Seal or type(op) is Look
                 results.append(self._bound(op, now) if bound else self._other(op, now))  # type: ignore[arg-type]
                 continue
             key, member = op.key, op.member
@@ -214,7 +213,10 @@ class MemoryState:
                     marks = (marks + mark)[-_MARKS:]
                     d0, d1, d2, d3 = d0 + 1, d1 + 1, d2 + 1, d3 + 1
                     if d3 > DISTINCT_CAP:
-                        d0, d1, d2, d3 = [min(d, DISTINCT_CAP) for d in (d0, d1, d2, d3)]
+                        d3 = DISTINCT_CAP
+                        d2 = d2 if d2 < DISTINCT_CAP else DISTINCT_CAP
+                        d1 = d1 if d1 < DISTINCT_CAP else DISTINCT_CAP
+                        d0 = d0 if d0 < DISTINCT_CAP else DISTINCT_CAP
             if c3 > COUNT_CAP:  # the longest window counts most
                 c0, c1, c2, c3 = [min(c, COUNT_CAP) for c in (c0, c1, c2, c3)]
             rows[key] = write(now, c0, p0, c1, p1, c2, p2, c3, p3, d0, d1, d2, d3) + marks
