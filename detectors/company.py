@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from detectors.data_files import load
 from detectors.email import Address, parse
-from detectors.email_domains import DomainKind, registrable
+from detectors.email_domains import DomainKind, is_suffix
 from detectors.observation import Lead, Observation
 from detectors.signal import Signal
 
@@ -123,10 +123,12 @@ def _website(website: str, lead: Lead, ref: Reference) -> Iterator[Signal]:
 
 
 def _match(host: str, lead: Lead, ref: Reference) -> Iterator[Signal]:
-    owner = registrable(host)
+    site = parse(f"x@{host}")  # its host as in an address: internationalised names are written in two ways
+    if not isinstance(site, Address) or is_suffix(site.registrable):
+        return
     for address in map(parse, lead.values("email")[:1]):
-        same = isinstance(address, Address) and owner is not None and owner == address.registrable
-        if same and ref.domains.classify(host, owner).kind is DomainKind.OTHER:
+        same = isinstance(address, Address) and site.registrable == address.registrable
+        if same and ref.domains.classify(site.domain, site.registrable).kind is DomainKind.OTHER:
             yield Signal("company.website_match")
 
 

@@ -40,7 +40,7 @@ def free_texts(lead: Lead) -> list[str]:
     if len(found) < MOST:
         mapped = {value for values in lead.roles.values() for value in values}
         for name, value in lead.fields[:_LOOKED_AT]:
-            if len(value) < 12 or value in mapped or _MACHINE.match(value):
+            if len(value) < 12 or value in mapped or _MACHINE.match(value[:LONGEST]):
                 continue
             words = value[:LONGEST].count(" ") + 1
             if words >= LONG_WORDS or (words >= FEW_WORDS and _NAMED.search(name[:80].lower())):

@@ -93,3 +93,8 @@ def test_mail_from_the_website_s_own_domain_is_said() -> None:
     assert found(website="https://www.firm.de", email="jane@mail.firm.de") == {"company.website_match": ()}
     assert found(website="https://gmail.com", email="jane@gmail.com") == {}
     assert found(website="https://www.firm.de", email="jane@other.de") == {}
+
+
+def test_an_internationalised_domain_is_the_same_in_both_fields() -> None:
+    assert found(website="https://www.bücher.de/kontakt", email="info@bücher.de") == {"company.website_match": ()}
+    assert found(website="www.xn--bcher-kva.de", email="info@bücher.de") == {"company.website_match": ()}

@@ -116,3 +116,18 @@ def test_what_is_no_name(text: str, reason: str) -> None:
 )
 def test_names_with_odd_signs(text: str) -> None:
     assert WORDS.no_name(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("Mlle.de Villiers", False),
+        ("Joao.de Souza", False),
+        ("casino.de", True),
+        ("casino.de/bonus", True),
+        ("play at casino.de", True),
+        ("Best-casino.com today", True),
+    ],
+)
+def test_a_particle_after_a_dot_is_no_web_address(text: str, link: bool) -> None:
+    assert (WORDS.no_name(text) == ("a web address", 1.0)) is link
