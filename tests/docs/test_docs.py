@@ -176,6 +176,8 @@ def test_settings_in_documents_load(page: str, text: str, tmp_path: Path) -> Non
         )
         return
     (tmp_path / "rules").mkdir()
+    for name in re.findall(r"[\w-]+\.mmdb", text):  # that it is there is all that reading the settings asks
+        (tmp_path / name).touch()
     if "sites" not in data:
         text += YAML_SITE
     assert parse(text, base=tmp_path).sites
