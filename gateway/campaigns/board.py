@@ -8,7 +8,6 @@ landing the visitor is looked at once more: did the session fetch parts of the p
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -25,13 +24,14 @@ from detectors.observation import (
     Session,
     Unavailable,
 )
+from gateway.campaigns.buckets import BATCH, Buckets
 from gateway.campaigns.cells import Candidates, form_part, in_words, parts, site_of, whole_site
 from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
 from gateway.campaigns.hours import LocalHours
 from gateway.log import log
 from gateway.metrics import Metrics
 from gateway.model import now_us
-from gateway.stores.hot import Add, HotState, Look, Operation, Seal, Sealed, Sums
+from gateway.stores.hot import HotState, Look, Seal, Sealed
 
 FLUSH_S = 1.0
 """How often what was noted is brought to the hot state."""
@@ -51,18 +51,10 @@ FOLLOWING = 20_000
 NOTED = 20_000
 """Sessions whose seal waits for the next second."""
 
-BATCH = 60
-"""Operations of one call, so that visitors do not wait behind it."""
-
-LOAD = 4
-"""Buckets in one call when the past is read at the start."""
-
-KEEP_S = SPAN * BUCKET_S + 86_400
 SEAL_S = 86_400
 TOLD = 3_600
 """Seconds for which the beginning of a flood is told by one process only."""
 
-_BUCKET = struct.Struct(">BQ")
 US = 1_000_000
 
 
@@ -113,6 +105,7 @@ class Board:
             metrics.gauge("leadgate_campaigns_flooded", lambda: float(len(self.seen.floods)))
         self.seen = Seen()
         self.history = History()
+        self._buckets = Buckets(hot)
         self._candidates = Candidates()
         self._followed_names: set[str] = set()
         self._clicks: dict[int, dict[str, int]] = {}
@@ -123,6 +116,7 @@ class Board:
         self._in_minute: dict[str, int] = {}
         self._since: dict[str, int] = {}
         self._read_at = self._loaded = 0
+        self._whole = False  # was all of the past read?
         self._hours = LocalHours(zone)
 
     # what landings do; nothing here waits
@@ -177,9 +171,8 @@ class Board:
         adds = self._adds.setdefault(bucket, Counter())
         adds[f"{key}{CLICKS}".encode()] += 1
         if isinstance(obs.journey, Journey) and obs.journey.assets >= 0 and not obs.is_partial("journey"):
+            adds[f"{key}{ENGAGED}".encode()] += obs.journey.assets > 0
             adds[f"{key}{FOLLOWED}".encode()] += 1
-            if obs.journey.assets:
-                adds[f"{key}{ENGAGED}".encode()] += 1
 
     def note(self, key: bytes) -> None:
         """Bind a seal with the next second."""
@@ -219,12 +212,14 @@ class Board:
         await self._bind(now)
         await self._look(now)
         await self._flush(now)
-        if now - self._read_at >= REFRESH_S * US:
+        if not 0 <= now - self._read_at < REFRESH_S * US:
             self._read_at = now
             await self._refresh(now)
 
     async def _look(self, now: int) -> None:
         due: list[_Visitor] = []
+        if self._following and self._following[0].due > now + 2 * FOLLOW_S * US:
+            self._following.clear()  # the clock was put back: they would keep all others waiting
         while self._following and self._following[0].due <= now:
             due.append(self._following.popleft())
             if sum(len(visitor.looks) for visitor in due) >= BATCH:
@@ -245,13 +240,11 @@ class Board:
             went = [isinstance(each, Sealed) for each in found]
             adds = self._adds.setdefault(visitor.bucket, Counter())
             for key in visitor.keys:
+                # Those who were followed come last, and zeros are told: where a full key takes no more, the share of those who went on must not fall.
+                adds[f"{key}{PARTS}".encode()] += went[0]
+                adds[f"{key}{DEEP}".encode()] += any(went[1:])
+                adds[f"{key}{ENGAGED}".encode()] += any(went)
                 adds[f"{key}{FOLLOWED}".encode()] += 1
-                if any(went):
-                    adds[f"{key}{ENGAGED}".encode()] += 1
-                if went[0]:
-                    adds[f"{key}{PARTS}".encode()] += 1
-                if any(went[1:]):
-                    adds[f"{key}{DEEP}".encode()] += 1
 
     async def _bind(self, now: int) -> None:
         seals, self._seals = list(self._seals), {}
@@ -266,26 +259,30 @@ class Board:
                 into[f"{key}{CLICKS}".encode()] += number
         adds, self._adds = self._adds, {}
         for bucket, counts in adds.items():
-            fields = tuple(counts.items())
-            for at in range(0, len(fields), BATCH):
-                await self._hot.observe([Add(_key(bucket), fields[at : at + BATCH], KEEP_S)], now)
+            await self._buckets.add(bucket, counts, now)
 
     async def _refresh(self, now: int) -> None:
         bucket = now // US // BUCKET_S
-        self.history.turn(bucket)
-        if not self._loaded:
-            for at in range(bucket - SPAN + 1, bucket - 1, LOAD):
-                await self._read(list(range(at, min(at + LOAD, bucket - 1))), now)
-        self._loaded = bucket
-        await self._read([bucket - 1, bucket], now)
-        await self._show(now)
+        if self.history.turn(bucket):
+            self.seen, self._whole, self._loaded = Seen(), False, 0
+        self._loaded = max(self._loaded, bucket - SPAN + 1)
+        # Also what was missed while the state was away, and once more what has just become the last bucket but one.
+        while self._loaded < bucket - 1 and await self._read(self._loaded, now):
+            self._loaded += 1
+            await asyncio.sleep(0)
+        if self._loaded == bucket - 1:
+            self._whole = True
+            await self._read(bucket - 1, now)
+            await self._read(bucket, now)
+        if self._whole:  # half a past would be a quiet one
+            await self._show(now)
 
-    async def _read(self, buckets: Sequence[int], now: int) -> None:
-        operations: list[Operation] = [Sums(_key(bucket)) for bucket in buckets]
-        answers = await self._hot.observe(operations, now)
-        for place, (bucket, sums) in enumerate(zip(buckets, answers.results, strict=True)):
-            if isinstance(sums, Mapping) and place not in answers.partial:  # what stands in knows too little
-                self.history.put(bucket, sums)
+    async def _read(self, bucket: int, now: int) -> bool:
+        """Was all of it told?"""
+        found = await self._buckets.read(bucket, now)
+        for sums in found or ():
+            self.history.put(bucket, sums)
+        return found is not None
 
     async def _show(self, now: int) -> None:
         cells: dict[str, Cell] = {}
@@ -334,7 +331,3 @@ class Board:
             engaged_usual=cell.engaged_usual / 1000,
             share=round(share, 3),
         )
-
-
-def _key(bucket: int) -> bytes:
-    return _BUCKET.pack(ord("Z"), bucket)

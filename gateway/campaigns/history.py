@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 
 from detectors.behaviour import Cell
-from gateway.campaigns.cells import in_words, is_form
+from gateway.campaigns.cells import FORM, SEPARATOR, SITE, in_words, is_form
 
 BUCKET_S = 600
 DAY = 86_400 // BUCKET_S
@@ -23,6 +23,13 @@ CELLS = 600
 
 FORMS = 100
 """Cells of forms beside them: campaigns, whose names anybody can write into an address, do not crowd them out."""
+
+SITES = 200
+"""Cells of whole sites beside them, for the same reason."""
+
+CROWDED, GIVEN_UP = 0.95, 0.2
+"""Share of CELLS from which on cells of campaigns give way, and the share of them that does: those with the fewest clicks of all. Somebody who makes up
+names for all of them must bring each as many clicks as real campaigns have; otherwise there is room again with the next bucket."""
 
 LENGTHS = (2, 6, 36)
 """Windows, in buckets: twenty minutes for a flood, an hour, six hours for what is slow. The last bucket is not over yet."""
@@ -45,6 +52,14 @@ page or a form, and those who fetched parts of the page."""
 
 SPREAD = 1.4826
 """Makes the median absolute deviation of a normal distribution its standard deviation."""
+
+
+_MOST = {FORM: FORMS, SITE: SITES, "": CELLS}
+
+
+def _allotment(key: str) -> str:
+    part = key.split(SEPARATOR, 2)[1]
+    return part if part in _MOST else ""
 
 
 class Series:
@@ -72,12 +87,19 @@ class History:
         self.now = 0
         self._usual: dict[tuple[str, int], tuple[int, int, int]] = {}
         self._engaged: dict[tuple[str, str], int] = {}
-        self._at = self._forms = 0
+        self._held = dict.fromkeys(_MOST, 0)
 
-    def turn(self, bucket: int) -> None:
-        """Time goes on: what is as old as the ring is long is forgotten, cells without any click since too."""
+    def turn(self, bucket: int) -> bool:
+        """Time goes on: what is as old as the ring is long is forgotten, cells without any click since too. True where the clock was put back so far
+        that nothing here fits any more: then all is forgotten, to be read again.
+        """
+        back = bucket < self.now - 1
+        if back:
+            self.series.clear()
+            self._held = dict.fromkeys(_MOST, 0)
+            self.now = 0
         if bucket <= self.now:
-            return
+            return False
         gone = range(max(self.now + 1, bucket - SPAN + 1), bucket + 1) if self.now else ()
         for series in self.series.values():
             for ring in series.rings.values():
@@ -87,8 +109,17 @@ class History:
         self._usual.clear()
         self._engaged.clear()
         for key in [key for key, series in self.series.items() if not any(series.rings[CLICKS])]:
-            del self.series[key]
-            self._forms -= is_form(key)
+            self._forget(key)
+        if self._held[""] > CROWDED * CELLS:
+            campaigns = [key for key in self.series if _allotment(key) == ""]
+            campaigns.sort(key=lambda key: sum(self.series[key].rings[CLICKS]))
+            for key in campaigns[: int(GIVEN_UP * CELLS)]:
+                self._forget(key)
+        return back
+
+    def _forget(self, key: str) -> None:
+        del self.series[key]
+        self._held[_allotment(key)] -= 1
 
     def put(self, bucket: int, sums: Mapping[bytes, int]) -> None:
         """What was counted in a bucket; replaces what was known of it. Fields that are none of ours are passed over."""
@@ -104,10 +135,10 @@ class History:
                 continue
             series = self.series.get(key)
             if series is None:
-                form = is_form(key)
-                if (self._forms >= FORMS) if form else (len(self.series) - self._forms >= CELLS):
+                allotment = _allotment(key)
+                if self._held[allotment] >= _MOST[allotment]:
                     continue
-                self._forms += form
+                self._held[allotment] += 1
                 series = self.series[key] = Series(bucket)
             series.first = min(series.first, bucket)
             if letter in series.rings:

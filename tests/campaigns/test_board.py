@@ -11,10 +11,11 @@ from detectors.campaign import flood
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Session, Unavailable
 from gateway.campaigns import board as boards
 from gateway.campaigns.board import Board
+from gateway.campaigns.buckets import LEAST, READ
 from gateway.campaigns.cells import SEPARATOR, whole_site
 from gateway.campaigns.history import BUCKET_S
 from gateway.metrics import Metrics
-from gateway.stores.hot import Answers, Look, Operation, Seal
+from gateway.stores.hot import FIELDS_CAP, Answers, Look, Operation, Seal, sums
 from gateway.stores.hot.memory import MemoryState
 
 US = 1_000_000
@@ -225,3 +226,72 @@ async def test_made_up_leads_flood_a_form_and_people_do_not(assets: int, flooded
     assert [event for event, _ in told.events] == (["campaign flooded"] if flooded else [])
     fact = board.form("acme", "quote", (end + 3_000) * US)
     assert fact is not None and (flood(fact.cells[0]) is not None) is flooded
+
+
+async def test_answers_are_small_however_many_names_there_are() -> None:
+    """A shared state answers within milliseconds or is left alone: names that somebody makes up must not make its answers long."""
+    answered: list[int] = []
+
+    class Watched(MemoryState):
+        async def observe(self, ops: list[Operation], now: int, *, dry: bool = False) -> Answers:  # type: ignore[override]
+            answers = await super().observe(ops, now, dry=dry)
+            answered.append(sum(len(each) for each in answers.results if isinstance(each, dict)))
+            return answers
+
+    board = Board(Watched())
+    for number in range(6000):
+        await visit(board, START, number, parts=True, campaign={"utm_campaign": f"made up {number // 10}"})
+    for second in (1, 7, 130, 137, 144, 601, 607, 613):
+        before = len(answered)
+        await board.tick((START + second) * US)
+    assert len(board.history.series) > 300 and sum(answered[before:]) > 1000
+    assert max(answered) <= READ // LEAST * FIELDS_CAP <= 1024
+    assert max(answered[before:]) <= READ
+
+
+@pytest.mark.parametrize("room", range(12))
+async def test_where_there_is_no_room_for_all_counts_nobody_seems_to_have_gone_away(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fills a bucket with made-up names must not turn the people of another campaign into a flood."""
+    monkeypatch.setattr(sums, "FIELDS_CAP", room)
+    board = Board(MemoryState())
+    for number in range(60):
+        await visit(board, START + number / 10, number, parts=True)
+    await board.tick((START + 7) * US)
+    await board.tick((START + 200) * US)
+    now = board.history.now
+    for series in board.history.series.values():
+        assert series.total("f", now, 3) <= series.total("e", now, 3)
+
+
+async def test_a_past_that_could_not_be_read_at_the_start_is_read_later() -> None:
+    class Comes(MemoryState):
+        away = False
+
+        async def observe(self, ops: list[Operation], now: int, *, dry: bool = False) -> Answers:  # type: ignore[override]
+            answers = await super().observe(ops, now, dry=dry)
+            told = dict.fromkeys(range(len(ops)), "redis: timeout; counted in this process only") if self.away else {}
+            return Answers(answers.results, told)
+
+    shared = Comes()
+    one, two = Board(shared), Board(shared)
+    end = await days(one, 3)
+    shared.away = True
+    await two.tick(end * US)
+    shared.away = False
+    await two.tick((end + 10) * US)
+    assert two.seen.cells[KEY].windows >= 14
+
+
+async def test_a_clock_that_is_put_back_stops_nothing() -> None:
+    board = Board(MemoryState())
+    end = await days(board, 3)
+    usual = board.seen.cells[KEY].windows
+    assert usual >= 14
+    await board.tick((end + 12 * 3600) * US)  # somebody took noon for midnight
+    assert KEY not in board.seen.cells
+    await visit(board, end + 12 * 3600, 9, parts=False)
+    await board.tick((end + 10) * US)
+    assert board.seen.cells[KEY].windows >= 14
+    assert not board._following

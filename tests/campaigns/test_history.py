@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.campaigns.cells import SEPARATOR, form_part, whole_site
-from gateway.campaigns.history import CELLS, DAY, DAYS, FORMS, SPAN, History
+from gateway.campaigns.history import CELLS, DAY, DAYS, FORMS, SITES, SPAN, History
 
 ROOFS = f"acme{SEPARATOR}campaign{SEPARATOR}roofs"
 NOW = 2_900_000
@@ -136,3 +136,26 @@ def test_names_of_campaigns_leave_room_for_forms() -> None:
     history.turn(NOW + SPAN)
     history.put(NOW + SPAN, {f"{form_part('acme', str(number))}c".encode(): 1 for number in range(FORMS + 50)})
     assert len(history.series) == FORMS  # the forgotten ones made room
+
+
+def test_made_up_names_give_way_to_others_within_the_hour() -> None:
+    """Six hundred names, each a few clicks: what many click is kept, and what comes new is followed again soon."""
+    history = History()
+    for bucket in range(NOW - 20, NOW):
+        history.turn(bucket)
+        history.put(bucket, sums(c=50))
+    history.put(NOW - 1, {f"acme{SEPARATOR}campaign{SEPARATOR}made up {number}c".encode(): 10 for number in range(CELLS)})
+    new = f"acme{SEPARATOR}campaign{SEPARATOR}new"
+    for bucket in range(NOW, NOW + 6):
+        history.turn(bucket)
+        history.put(bucket, {f"{new}c".encode(): 12} | sums(c=50))
+    assert new in history.series and ROOFS in history.series
+    assert history.series[ROOFS].first == NOW - 20
+
+
+def test_names_of_campaigns_leave_room_for_whole_sites() -> None:
+    history = History()
+    history.turn(NOW)
+    history.put(NOW, {f"acme{SEPARATOR}campaign{SEPARATOR}{number}c".encode(): 1 for number in range(CELLS + 50)})
+    history.put(NOW, {f"{whole_site(str(number))}c".encode(): 1 for number in range(SITES + 50)})
+    assert len(history.series) == CELLS + SITES

@@ -74,7 +74,7 @@ class Beats(msgspec.Struct, frozen=True, gc=False):
 
 
 class Add(msgspec.Struct, frozen=True, gc=False):
-    """Add numbers above 0 to the fields of `key`, which is kept for `ttl_s` seconds from its first use on. Answered by None. Dry: nothing."""
+    """Add numbers, 0 or more, to the fields of `key`, which is kept for `ttl_s` seconds from its first use on. Answered by None. Dry: nothing."""
 
     key: bytes
     counts: tuple[tuple[bytes, int], ...]
@@ -87,8 +87,8 @@ class Sums(msgspec.Struct, frozen=True, gc=False):
     key: bytes
 
 
-FIELDS_CAP = 2_048
-"""Fields of one key; further ones are left out. An answer is then read in a fraction of a millisecond."""
+FIELDS_CAP = 256
+"""Fields of one key; further ones are left out. A server takes a millisecond or two for an answer of so many, within the deadline of visitors."""
 
 
 class Sealed(msgspec.Struct, frozen=True, gc=False):

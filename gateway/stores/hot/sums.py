@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from gateway.stores.hot import COUNT_CAP, FIELDS_CAP, Add
 
-KEYS = 4_096
-"""Keys that are held, the oldest given up first: a bucket of ten minutes each would be four weeks."""
+KEYS = 24_000
+"""Keys that are held, the oldest given up first: sixteen for each ten minutes of ten days."""
 
 
 class HeldSums:

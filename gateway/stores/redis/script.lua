@@ -256,7 +256,7 @@ local function beat(key, row)
 end
 
 -- Sums by field, in a hash. A full one takes no new fields.
-local FIELDS_CAP = 2048
+local FIELDS_CAP = 256
 
 local function add(key, ttl, from, till)
   if dry then
@@ -278,9 +278,10 @@ local function add(key, ttl, from, till)
     local length, number = unpack("<HI", blob, from)
     local field = sub(blob, from + 6, from + 5 + length)
     from = from + 6 + length
-    if fields < FIELDS_CAP or call("HEXISTS", key, field) == 1 then
+    local there = (number == 0 or fields >= FIELDS_CAP) and call("HEXISTS", key, field) == 1
+    if there or fields < FIELDS_CAP then
       local sum = call("HINCRBY", key, field, number)
-      if sum == number then fields = fields + 1 end
+      if sum == number and not there then fields = fields + 1 end
       if sum > COUNT_CAP then call("HSET", key, field, format("%.0f", COUNT_CAP)) end
     end
   end
