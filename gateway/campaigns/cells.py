@@ -26,13 +26,16 @@ SEPARATOR = "\x1f"
 """Between site, kind of part and value in a cell's key; no campaign parameter that reaches us holds it (it would be replaced)."""
 
 
-FORM = "form"
-"""Kind of part of a form's submissions."""
+FORM, SITE = "form", "site"
+"""Kinds of part: a form's submissions, and all landings of a site."""
+
+_ADDRESS = ("@", "%40", "\uff20", "\ufe6b")
+"""What makes a value an e-mail address, which newsletters write into links: names of parts stand in logs and evidence, so such a value names none."""
 
 
 @lru_cache(maxsize=1_024)
 def whole_site(site: str) -> str:
-    return f"{site}{SEPARATOR}site{SEPARATOR}"
+    return f"{site}{SEPARATOR}{SITE}{SEPARATOR}"
 
 
 def parts(site: str, campaign: Mapping[str, str], platform: str) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def _parts(site: str, values: tuple[tuple[str, str], ...], platform: str) -> tup
         ("publisher", f"{publisher} {network}" if publisher and network else publisher),
         ("creative", _first(campaign, _CREATIVE)),
     ):
-        if value:
+        if value and not any(sign in value for sign in _ADDRESS):
             found.append(f"{site}{SEPARATOR}{part}{SEPARATOR}{_plain(value)}")
     return tuple(found)
 

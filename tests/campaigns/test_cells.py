@@ -33,6 +33,14 @@ def test_whatever_an_address_says_a_key_has_three_fields(value: str, content: st
         assert key.count("\x1f") == 2 and len(key) < 120
 
 
+@pytest.mark.parametrize("value", ["ann@example.org", "for-Ann.Smith%40example.org", "x\uff20example.org"])
+def test_an_address_is_no_name_of_a_part(value: str) -> None:
+    """Newsletters write them into links; names of parts stand in logs and evidence."""
+    assert parts("acme", {"utm_campaign": "autumn", "utm_content": value}, "google") == parts(
+        "acme", {"utm_campaign": "autumn"}, "google"
+    )
+
+
 def test_the_whole_site_is_a_part_too() -> None:
     assert in_words(whole_site("acme")) == "site" and site_of(whole_site("acme")) == "acme"
 
