@@ -180,7 +180,7 @@ class Plan:
 
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
         counts: dict[str, Counts] = dict(zip(self._dimensions, results, strict=False))  # type: ignore[arg-type]
-        if len(counts) == len(self._dimensions) and all([type(found) is tuple for found in counts.values()]):
+        if len(counts) == len(self._dimensions) and {tuple}.issuperset(map(type, counts.values())):
             return Velocity(counts)  # nearly always
         counts = {}
         for dimension, found in zip(self._dimensions, results, strict=False):
