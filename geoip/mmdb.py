@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from geoip.errors import GeoipError
 
 _DAY = re.compile(r"^Networks, data of [\d-]+\. ")
 """How descriptions of our own databases begin."""
-_NO_DATABASE = (maxminddb.InvalidDatabaseError, OSError, ValueError, UnicodeDecodeError)
+_NO_DATABASE = (maxminddb.InvalidDatabaseError, OSError, ValueError, OverflowError)
 
 
 class Facts(NamedTuple):
@@ -42,6 +43,12 @@ class Database:
         try:
             self._reader = maxminddb.open_database(self.path, maxminddb.MODE_MMAP_EXT)
             meta = self._reader.metadata()
+            self.built_at = int(meta.build_epoch)
+            self.date = datetime.fromtimestamp(self.built_at, UTC).date()
+            """The day the data is of, as the file says."""
+            texts = meta.description.values() if isinstance(meta.description, Mapping) else ()
+            with self.path.open("rb") as file:
+                self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise GeoipError(
                 f"{self.path}: no such file; give the path of an MMDB file, or leave geoip.database at builtin"
@@ -51,12 +58,8 @@ class Database:
                 f"{self.path}: not a readable MMDB file ({error}); download it again (unpack .gz and .tar.gz first)"
             ) from error
         self.kind = str(meta.database_type)
-        self.built_at = int(meta.build_epoch)
-        self.identity = f"{self.kind} {self.built_at} {meta.node_count} {meta.record_size}"
         self.ip_version = int(meta.ip_version)
-        self.date = datetime.fromtimestamp(self.built_at, UTC).date()
-        """The day the data is of, as the file says."""
-        told = next((text for text in (meta.description or {}).values() if "http" in text), "")
+        told = next((text for text in map(str, texts) if "http" in text), "")
         self.attribution = _DAY.sub("", told[:500])
         """Whom to name where results are shown, where the file says so."""
 

@@ -96,10 +96,10 @@ class NetworkReader:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hexadecimal) of the ranges, the kinds, the feeds and of each database's type, build time and size."""
+        """SHA-256 (hexadecimal) of the ranges, the kinds, the feeds and the databases."""
         digest = hashlib.sha256(f"{self.ranges.content_hash}\n{self.kinds.content_hash}".encode())
         for database in self.databases:
-            digest.update(f"\n{database.identity}".encode())
+            digest.update(f"\n{database.sha256}".encode())
         for feed in self.feeds:
             digest.update(f"\n{feed.label} {feed.sha256}".encode())
         return digest.hexdigest()

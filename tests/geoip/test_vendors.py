@@ -9,6 +9,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from geoip.errors import GeoipError
 from geoip.explain import explain
 from geoip.mmdb import Database, Facts
 from geoip.reader import NetworkReader
@@ -117,3 +118,24 @@ def test_why_is_told(tmp_path: Path) -> None:
     assert said.why == 'the words of the organisation\'s name say so: "University of Nowhere"'
     nothing = explain(NetworkReader([named], ranges=()), "9.9.9.9")
     assert nothing.why == "nothing tells what kind of network this is"
+
+
+def test_a_database_that_says_nothing_sensible_of_itself(tmp_path: Path) -> None:
+    content = written(tmp_path, {"country_code": "DE"}, "Own").read_bytes()
+    mark = content.rindex(b"build_epoch") + len(b"build_epoch")
+    length = content[mark] & 0x1F if content[mark] >> 5 else content[mark]
+    (tmp_path / "future.mmdb").write_bytes(
+        content[:mark] + bytes([8, 2]) + (1 << 62).to_bytes(8) + content[mark + 2 + length :]
+    )
+    with pytest.raises(GeoipError, match="not a readable MMDB file"):
+        Database(tmp_path / "future.mmdb")
+
+
+def test_two_databases_of_one_day_and_size_are_told_apart(tmp_path: Path) -> None:
+    one = written(tmp_path, {"country_code": "DE"}, "Own")
+    other = tmp_path / "other.mmdb"
+    other.write_bytes(one.read_bytes().replace(b"BDE", b"BFR"))
+    first, second = Database(one), Database(other)
+    assert (first.find(ADDRESS).country, second.find(ADDRESS).country) == ("DE", "FR")
+    assert first.built_at == second.built_at
+    assert NetworkReader([one]).content_hash != NetworkReader([other]).content_hash
