@@ -46,8 +46,10 @@ class Fetched(NamedTuple):
 
 
 def shown(url: str) -> str:
-    """A URL for people and files: without its query, which may hold a key."""
-    return url.partition("?")[0].partition("#")[0]
+    """A URL for people and files: without its query, which may hold a key, and without who logs in there."""
+    scheme, mark, rest = url.partition("?")[0].partition("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 async def fetch(
@@ -56,7 +58,7 @@ async def fetch(
     """known: validators of the stored list. Raises FeedRefused."""
     assert feed.url is not None
     patience = patience or Patience()
-    of = hashlib.sha256(feed.url.encode()).hexdigest()[:16]
+    of = hashlib.sha256(f"{feed.format} {feed.url}".encode()).hexdigest()[:16]  # read otherwise, it is another list
     asked = known if known.get("of") == of else {}
     try:
         context = ssl.create_default_context(cafile=str(ca) if ca is not None else None)

@@ -72,6 +72,8 @@ async def test_fetched_then_unchanged(serve: Serve) -> None:
     assert again == Fetched(None, first.validators)
     assert (await get(f"{base}/another", first.validators)).body == BODY  # validators are of one address
     assert asked == [(None, None), ('"1"', "Sun, 22 Nov 2026 07:00:00 GMT"), (None, None)]
+    # what was stored was read in the format of then
+    assert (await get(f"{base}/list?key=secret", first.validators, format="csv")).body == BODY
 
 
 @pytest.mark.parametrize("status", [204, 206, 304, 403, 404, 429, 500])
@@ -91,6 +93,7 @@ async def test_redirects_are_followed_by_the_same_rules(serve: Serve) -> None:
             "/meta": "http://169.254.169.254/latest/",
             "/round": "/round",
             "/file": "file:///etc/passwd",
+            "/named": "ftp://somebody:secret@lists.example/l?key=secret",
         }
         return web.Response(status=302, headers={"Location": to[request.path]})
 
@@ -99,6 +102,9 @@ async def test_redirects_are_followed_by_the_same_rules(serve: Serve) -> None:
     await refused(f"{base}/meta", "169.254.169.254 is a link-local address.*none on a link-local one")
     await refused(f"{base}/round", "more than 5 redirects")
     await refused(f"{base}/file", "which is not https")
+    with pytest.raises(FeedRefused, match=r"ftp://lists\.example/l, which") as told:
+        await get(f"{base}/named")
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "127.1"])
