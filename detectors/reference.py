@@ -123,7 +123,7 @@ class Reference:
         return digest.hexdigest()
 
 
-HELD = ("autofill_names.yaml", "phone_fictional.yaml", "phone_neighbours.yaml")
+HELD = ("autofill_names.yaml", "country_names.yaml", "phone_fictional.yaml", "phone_neighbours.yaml")
 """Files of detectors/data that a module reads when it is imported."""
 
 LIBRARIES = ("phonenumbers", "publicsuffixlist")
