@@ -169,6 +169,8 @@ def _stay_small(config: Config) -> None:
     os.nice(LOWEST_PRIORITY)
     most = config.model.max_memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    # Whoever started it ends it in time, but may be killed before.
+    resource.setrlimit(resource.RLIMIT_CPU, (config.model.max_seconds, config.model.max_seconds))
 
 
 def _places(config: Config, site: str | None, kind: Kind | None) -> list[tuple[str, Kind]]:

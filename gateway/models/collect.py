@@ -15,7 +15,7 @@ from detectors.anomaly.reading import vector
 from detectors.observation import Kind, Observation
 from gateway.evidence.record import decode, observation_of
 from gateway.model import Label
-from gateway.stores.labels import in_effect
+from gateway.stores.labels import StoredLabel, in_effect
 from gateway.stores.records import RecordFilter, Store, StoredEntry
 
 PAGE = 500
@@ -50,16 +50,21 @@ class Labelled(NamedTuple):
 
 async def labelled(store: Store, since: int | None = None) -> Labelled:
     """What the labels in effect say; a record with labels of both sides is on neither, and not learned from."""
-    bad, good, both = set[str](), set[str](), set[str]()
+    bad, good = set[str](), set[str]()
     cursor: str | None = None
+    begun: list[StoredLabel] = []  # labels of the record that the page before ended with
     while True:
         page = await store.labels(since=since, cursor=cursor)
-        for record, labels in groupby(page.items, key=lambda label: label.record):
-            said = {label.label for label in in_effect(labels)}
+        cursor = page.next_cursor
+        for record, labels in groupby([*begun, *page.items], key=lambda label: label.record):
+            begun = list(labels)
+            if cursor is not None and page.items and record == page.items[-1].record:
+                break
+            said = {label.label for label in in_effect(begun)}
             for side, names in ((bad, BAD), (good, GOOD)):
                 if said & names:
                     side.add(record)
-        cursor = page.next_cursor
+            begun = []
         if cursor is None:
             break
     both = bad & good

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -14,10 +16,11 @@ from detectors.anomaly.feature_sets import NAMES
 from detectors.observation import Kind, Observation, Velocity
 from gateway.evidence.record import build
 from gateway.model import Label, Mode, new_id
+from gateway.models import training
 from gateway.models.collect import collect, labelled
 from gateway.models.compare import compare
 from gateway.models.drift import drift, rank_correlation, stability_index
-from gateway.models.files import Shelf, Signer
+from gateway.models.files import Shelf, Signer, Standing
 from gateway.models.job import Plan, round_of
 from gateway.models.notes import drifted, last
 from gateway.models.training import bins
@@ -182,3 +185,47 @@ def test_a_round_that_cannot_write_says_so_and_goes_on(tmp_path: Path) -> None:
         assert "keys" in notes[0].detail
 
     asyncio.run(run())
+
+
+async def test_what_was_promoted_while_it_trained_stays_in_force(
+    store: SqliteStore, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody promotes by hand, or another training ends, within the minutes that this one takes."""
+    await fill(store)
+    _, standing = await one_round(store, plan)
+    shadow, shelf = standing.shadow, Shelf(plan.directory, "acme", KIND, Signer.open(plan.keys))
+    assert shadow is not None
+    real = training.train
+
+    def slow(traffic: training.Traffic, now: int) -> training.Trained:
+        shelf.stand(Standing(shelf.place, shadow))
+        return real(traffic, now)
+
+    monkeypatch.setattr(training, "train", slow)
+    note, standing = await one_round(store, plan, NOW + HOUR, force=True)
+    assert (note.result, standing.active) == ("trained", shadow)
+
+
+async def test_labels_of_one_record_on_two_pages_are_one_story(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Called a bot, then corrected: of each source the last counts, wherever a page of labels ends."""
+    [record] = await fill(store, 1)
+    for number, said in enumerate((Label.BOT, Label.PERSON)):
+        await store.label(record, NewLabel(said, "ann", "review", NOW + number))
+    pages = store.labels
+
+    async def one_each(since: int | None = None, until: int | None = None, cursor: str | None = None, limit: int = 1):  # type: ignore[no-untyped-def]
+        return await pages(since, until, cursor, 1)
+
+    monkeypatch.setattr(store, "labels", one_each)
+    found = await labelled(store)
+    assert (found.bad, found.good) == (frozenset(), {record})
+
+
+def test_a_training_that_is_left_alone_ends() -> None:
+    """Its gateway may be killed, and then nobody ends it."""
+    code = (
+        "import resource; from types import SimpleNamespace as N; from gateway.cli.model import _stay_small; "
+        "_stay_small(N(model=N(max_memory_mb=2000, max_seconds=77))); print(resource.getrlimit(resource.RLIMIT_CPU))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(77, 77)"
