@@ -37,6 +37,7 @@ _NAMED = {"throw-away": 1.0, "free host name": 0.8, "imitation": 0.6}
 _RESERVED = frozenset({"test", "example", "invalid", "localhost", "local", "onion", "arpa", "internal"})
 _EXAMPLES = frozenset({"example.com", "example.net", "example.org", "example.edu"})  # RFC 2606
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3002: 0x2E, 0xFF61: 0x2E, 0x3000: 0x20}
+_AROUND = " \t\r\n\u00a0\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 _ASCII_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+", re.IGNORECASE)
 
 
@@ -163,7 +164,7 @@ def _judge(value: str, domains: EmailDomains) -> Iterator[Signal]:
 def _tidy(address: str) -> str:
     """Trimmed, full-width characters as ASCII, composed; what a phone's keyboard or a paste leaves around it removed."""
     text = address[: LONGEST * 2].translate(_WIDE)
-    return unicodedata.normalize("NFC", text).strip(" \t\r\n\u00a0\u200b\u200e\u200f\u202a\u202c\ufeff")
+    return unicodedata.normalize("NFC", text).strip(_AROUND)
 
 
 def _explain(text: str) -> str:

@@ -204,3 +204,9 @@ def test_shipped_lists_are_used_by_default() -> None:
 def test_nothing_of_a_huge_field_is_kept() -> None:
     long = "a@b.de" + "x" * 100_000
     assert parse(long) is parse(long + "y")  # remembered under what was read of it
+
+
+@pytest.mark.parametrize("mark", ["\u2066", "\u2068", "\u202b", "\u202d", "\u200c", "\u200d", "\u2060", "\u061c"])
+def test_marks_of_direction_and_joiners_around_a_pasted_address_are_forgiven(mark: str) -> None:
+    assert parse(f"{mark}jane@firm.de\u2069{mark}") == parse("jane@firm.de")
+    assert normalise(f"{mark}Jane@firm.de\u2069") == "jane@firm.de"
