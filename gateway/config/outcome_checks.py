@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.config.finding import Finding, Setting
+from gateway.config.outcomes import LEAST_SECRET, weak
 
 
 def check_outcomes(setting: Setting) -> Iterator[Finding]:
@@ -30,5 +31,13 @@ def check_outcomes(setting: Setting) -> Iterator[Finding]:
                 ("outcomes", number, "secret_env"),
                 f"the environment variable {missing[0]} is not set: what is signed with it is refused",
                 "set it for the gateway to the secret that the sender signs with, or take its name out",
+                "warning",
+            )
+        guessed = [name for name in each.secret_env if (value := setting.environ.get(name)) and weak(value)]
+        if guessed:
+            yield Finding(
+                ("outcomes", number, "secret_env"),
+                f"the secret in the environment variable {guessed[0]} is no base64 or has fewer than {LEAST_SECRET} bytes: what is signed with it is refused",
+                "make one and give it to the sender: echo whsec_$(openssl rand -base64 32)",
                 "warning",
             )

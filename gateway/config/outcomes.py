@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,18 @@ from gateway.model import Label
 
 RESERVED = ("review", "csv")
 """Sources of labels that people give."""
+
+
+LEAST_SECRET = 24
+"""Bytes of a shared secret, as Standard Webhooks asks for; a password decodes to fewer, and labels that anybody can sign teach what he likes."""
+
+
+def weak(secret: str) -> bool:
+    """Is this no secret, or one that can be guessed?"""
+    try:
+        return len(base64.b64decode(secret.removeprefix("whsec_") + "==")) < LEAST_SECRET
+    except ValueError:  # no base64, or not even ASCII
+        return True
 
 
 def _variable(value: str) -> str:

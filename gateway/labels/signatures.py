@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
+from gateway.config.outcomes import LEAST_SECRET, weak
+
 FIELDS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 MAX_FIELD = 2048
 """Characters of a field: a dozen signatures. Each more would cost a comparison."""
@@ -31,6 +33,9 @@ def verify(secrets: Sequence[str], fields: Sequence[tuple[bytes, bytes]], body: 
         raise Unsigned("the time of the signature is no number of seconds")
     reason = "no secret is set"
     for secret in secrets:
+        if weak(secret):
+            reason = f"a secret is not set, no base64 or shorter than {LEAST_SECRET} bytes"
+            continue
         try:
             Webhook(secret).verify(body, given, json_parse=False)
         except WebhookVerificationError as error:
