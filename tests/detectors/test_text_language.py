@@ -37,3 +37,12 @@ def test_a_script_of_elsewhere_is_foreign_and_one_of_the_sites_is_not() -> None:
     chinese = LANGUAGES.tell("请问那套公寓还在出租吗")
     assert foreign(chinese, frozenset({"ja"}), LANGUAGES, 2.0) == ""
     assert foreign(chinese, frozenset({"ko"}), LANGUAGES, 2.0) == "Han"
+
+
+def test_serbian_is_at_home_on_a_serbian_site_in_either_script() -> None:
+    for text in (
+        "Dobar dan, molim vas ponudu za krov moje kuće, hvala unapred, pozdrav iz Beograda",
+        "Добар дан, молим вас понуду за кров моје куће, хвала унапред, поздрав из Београда",
+    ):
+        assert foreign(LANGUAGES.tell(text), frozenset({"sr"}), LANGUAGES, 2.0) == ""
+        assert foreign(LANGUAGES.tell(text), frozenset({"de"}), LANGUAGES, 2.0) != ""
