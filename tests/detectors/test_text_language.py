@@ -59,6 +59,6 @@ def test_of_languages_that_fit_alike_each_process_tells_the_same() -> None:
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
         ).stdout
-        for seed in "167"
+        for seed in ("1", "12")
     }  # fmt: skip
     assert told == {"hr\n"}
