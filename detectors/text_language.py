@@ -94,7 +94,7 @@ class Languages:
             return Language(*self._only(script), {}, len(words))
         hits = Counter(chain.from_iterable([self._of_word.get(word, ()) for word in words]))
         shares = {code: hits[code] / len(words) for code in candidates}
-        best = min(shares, key=lambda code: (-shares[code], code))  # a set has another order in each process
+        best = max(shares, key=lambda code: shares[code])
         known = shares[best] >= self.known and len(self.words[best].intersection(words)) >= LEAST_HITS
         return Language(best if known else "", script, shares, len(words))
 
