@@ -98,9 +98,9 @@ class Comparison:
         change = f"{was} → {is_}" if moved else "same"
         campaign = (item.record.facts.page.campaign or {}).get("utm_campaign")
         if campaign:
-            _count(self.campaigns, campaign, change)
+            counted(self.campaigns, campaign, change)
         if item.record.form:
-            _count(self.forms, f"{item.record.site}/{item.record.form}", change)
+            counted(self.forms, f"{item.record.site}/{item.record.form}", change)
         examples = self.examples.setdefault((was, is_), []) if moved else []
         if moved and len(examples) < EXAMPLES:
             record = item.record
@@ -142,8 +142,10 @@ def _when(at: int) -> str:
     return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _count(counts: dict[str, Counter[str]], name: str, change: str) -> None:
-    name = name if name in counts or len(counts) < MOST_NAMES else OTHERS
+def counted(counts: dict[str, Counter[str]], name: str, change: str, most: int = MOST_NAMES) -> None:
+    """Anybody writes a campaign's name into a link: what a terminal would obey does not get there, and so many names are counted apart."""
+    name = "".join(letter if letter.isprintable() else "_" for letter in name)
+    name = name if name in counts or len(counts) < most else OTHERS
     counts.setdefault(name, Counter())[change] += 1
 
 
