@@ -104,7 +104,10 @@ async def tally(store: Store, where: RecordFilter, seen: Callable[[Record], None
     while True:
         page = await store.records(where, PAGE, cursor)
         for entry in page.items:
-            record = decode(entry.body)
+            try:
+                record = decode(entry.body)
+            except (msgspec.MsgspecError, ValueError):  # of another version, or damaged: `leadgate db check` tells
+                continue
             found.add(record)
             seen(record)
         cursor = page.next_cursor
