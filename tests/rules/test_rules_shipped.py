@@ -99,6 +99,7 @@ def test_verified_crawlers_open_landing_pages_and_nothing_else_does(landing: Mak
     assert (ads.decision, ads.ivt, ads.category) == (Decision.ACCEPT, Ivt.GIVT, "known crawler")
 
 
+FLOODED = ("campaign.form_flood", "session.no_assets")
 CASES = [
     # composite, kind, signals, facts, does it apply
     ("shared-address", "landing", ("velocity.address.landing",), {"velocity": CROWD, "network": PHONES}, True),
@@ -160,9 +161,32 @@ CASES = [
         {"session": Session("derived", "ab", 0, 0, 1)},
         True,
     ),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 30, 1)}, True),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 90, 1)}, False),
+    (
+        "form-flood-visitor",
+        "submission",
+        FLOODED,
+        {"session": Session("derived", "ab", 30, 1), "network": PHONES},
+        False,
+    ),
+    ("form-flood-visitor", "submission", FLOODED[:1], {"session": Session("cookie", "ab", 30, 1)}, False),
+    (
+        "form-flood-visitor",
+        "submission",
+        (*FLOODED, "lead.known_contact"),
+        {"session": Session("cookie", "ab", 30, 1)},
+        False,
+    ),
     ("flood-visitor", "landing", ("campaign.flood", "click.many_from_one"), {}, True),
     ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": COOKIE}, True),
-    ("flood-visitor", "landing", ("campaign.flood", "session.no_assets"), {"session": Session("derived", "ab", 60, 2)}, False),
+    (
+        "flood-visitor",
+        "landing",
+        ("campaign.flood", "session.no_assets"),
+        {"session": Session("derived", "ab", 60, 2)},
+        False,
+    ),
     (
         "flood-visitor",
         "landing",
