@@ -194,7 +194,9 @@ def _routes(
 
 
 def _of_site(site: Site) -> SiteSettings:
-    campaigns = [CampaignSettings(each.name, tuple(each.match.items()), tuple(each.countries)) for each in site.campaigns]
+    campaigns = [
+        CampaignSettings(each.name, tuple(each.match.items()), tuple(each.countries)) for each in site.campaigns
+    ]
     return SiteSettings(tuple(site.languages), timezone=site.timezone, campaigns=tuple(campaigns))
 
 

@@ -51,7 +51,9 @@ METRICS = {
     ),
     "leadgate_labels": Spec("counter", "Labels given by people through the API.", ("label",)),
     "leadgate_holdouts": Spec(
-        "counter", "Submissions forwarded although they would have been held, to measure how often holding is wrong.", ("site", "form")
+        "counter",
+        "Submissions forwarded although they would have been held, to measure how often holding is wrong.",
+        ("site", "form"),
     ),
     "leadgate_holdout_followed": Spec("gauge", "Hold-outs of the last 90 days that have a label.", across="max"),
     "leadgate_holdout_good": Spec("gauge", "Of these, people.", across="max"),

@@ -102,7 +102,12 @@ def check(
             found = compare(checked.config)
             code = FAILED if any(not row.same for row in found) else code
     if as_json:
-        more = {"used": problems, "advice": [*noted, *advice], "networks": data, "crawlers": [row.as_json() for row in found]}
+        more = {
+            "used": problems,
+            "advice": [*noted, *advice],
+            "networks": data,
+            "crawlers": [row.as_json() for row in found],
+        }
         answer = checked.as_json() | more
         print_json(answer | {"ok": answer["ok"] and not problems})
         raise typer.Exit(code)
@@ -129,12 +134,16 @@ def explain(
 ) -> None:
     """Say why a page view or a lead was judged as it was, and what would have altered it."""
 
-    async def read(opened: Store) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None, bytes | None]:
+    async def read(
+        opened: Store,
+    ) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None, bytes | None]:
         found = await opened.get_record(record_id)
         content = None if found is None else await opened.generation(decode(found.body).generation)
         return found, await opened.events(record_id), await opened.lead(record_id), content
 
-    entry, events, lead, content = replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
+    entry, events, lead, content = (
+        replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
+    )
     if entry is None and lead is None:
         fail(f"{record_id}: no record has this id. Ids stand in X-Lead-Id, in reports and in `leadgate leads list`.")
     if as_json:

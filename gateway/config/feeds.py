@@ -55,7 +55,8 @@ class Feed(Section):
         default=False, description="Fetch without encryption too: whoever is on the way can then change the list."
     )
     allow_private: Flag = Field(
-        default=False, description="Connect to private and loopback addresses too: a mirror of your own. Link-local ones are never connected to."
+        default=False,
+        description="Connect to private and loopback addresses too: a mirror of your own. Link-local ones are never connected to.",
     )
     ca: str | None = Field(
         default=None,

@@ -152,7 +152,9 @@ class Edge:
                 await exchange.respond(200, self._passports.jwks(), headers)
                 return
         if name.startswith(outcomes_path.PATH):
-            await outcomes_path.answer(exchange, generation.config, self._outcomes, name.removeprefix(outcomes_path.PATH))
+            await outcomes_path.answer(
+                exchange, generation.config, self._outcomes, name.removeprefix(outcomes_path.PATH)
+            )
             return
         await say(exchange, "not_found")
 

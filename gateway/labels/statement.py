@@ -77,7 +77,7 @@ def _amount(value: str | int | float, problems: list[tuple[str, str]]) -> str | 
     plain = ""
     try:
         text = str(value).strip()
-        number = Decimal(text[:MAX_AMOUNT + 1])
+        number = Decimal(text[: MAX_AMOUNT + 1])
         # An exponent of a few digits would be written out as gigabytes.
         if len(text) <= MAX_AMOUNT and number.is_finite() and abs(number.adjusted()) <= MAX_AMOUNT:
             plain = format(number, "f")

@@ -58,7 +58,12 @@ class Result(msgspec.Struct):
     unusable: dict[str, str] = msgspec.field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
-        counts: dict[str, object] = {"records": self.read, "erased": self.erased, "other_sites": self.elsewhere, "unreadable": self.unreadable}
+        counts: dict[str, object] = {
+            "records": self.read,
+            "erased": self.erased,
+            "other_sites": self.elsewhere,
+            "unreadable": self.unreadable,
+        }
         return counts | self.comparison.as_json() | {"reproduction": self.reproduction.as_json(self.unusable)}
 
 

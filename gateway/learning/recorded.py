@@ -67,7 +67,9 @@ async def sides(store: Store, span: Span, seen: Callable[[int], None] = lambda _
             return found
 
 
-async def recorded(store: Store, span: Span, labelled: dict[str, Side], most: int | None = None) -> AsyncIterator[Item | None]:
+async def recorded(
+    store: Store, span: Span, labelled: dict[str, Side], most: int | None = None
+) -> AsyncIterator[Item | None]:
     """most: how many at most. None for one that cannot be read."""
     cursor: str | None = None
     given = 0

@@ -90,7 +90,9 @@ async def _one(store: Store, plan: Plan, shelf: Shelf, labels: Labelled, now: in
     except ModelProblem as error:
         return Note(now, shelf.place, "failed", f"what was trained is not sound: {error}", enough, *measured)
     shelf.publish(trained.about, trained.onnx)
-    active = _sound_standing(shelf).active  # read anew: another may have been put in force within the minutes that this took
+    active = _sound_standing(
+        shelf
+    ).active  # read anew: another may have been put in force within the minutes that this took
     standing = Standing(shelf.place, active, trained.about.version, now)
     shelf.stand(standing)
     if plan.shadow == 0:

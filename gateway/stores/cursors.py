@@ -52,7 +52,10 @@ class Following(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
     def sound(self) -> bool:
-        return all(len(each) <= 64 and each.isascii() and each.replace("-", "").isalnum() for each in (self.record, self.id or "0"))
+        return all(
+            len(each) <= 64 and each.isascii() and each.replace("-", "").isalnum()
+            for each in (self.record, self.id or "0")
+        )
 
 
 Position = TypeVar("Position", Numbered, Named, Following)

@@ -93,7 +93,12 @@ class WritingStore(ABC):
 
     @abstractmethod
     async def noted(
-        self, names: Sequence[str], since: int | None = None, until: int | None = None, limit: int = 1000, cursor: str | None = None
+        self,
+        names: Sequence[str],
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
     ) -> EventPage: ...
 
     async def labels(

@@ -144,7 +144,9 @@ def test_made_up_names_give_way_to_others_within_the_hour() -> None:
     for bucket in range(NOW - 20, NOW):
         history.turn(bucket)
         history.put(bucket, sums(c=50))
-    history.put(NOW - 1, {f"acme{SEPARATOR}campaign{SEPARATOR}made up {number}c".encode(): 10 for number in range(CELLS)})
+    history.put(
+        NOW - 1, {f"acme{SEPARATOR}campaign{SEPARATOR}made up {number}c".encode(): 10 for number in range(CELLS)}
+    )
     new = f"acme{SEPARATOR}campaign{SEPARATOR}new"
     for bucket in range(NOW, NOW + 6):
         history.turn(bucket)

@@ -244,7 +244,9 @@ def test_kinds_of_networks_of_one_s_own() -> None:
     assert config.geoip.own_kinds == ((64500, ""), (64501, "business"))
 
 
-@pytest.mark.parametrize("kinds", ["{AS64500: office}", "{AS0: business}", "{ASx: business}", "{AS4294967296: business}"])
+@pytest.mark.parametrize(
+    "kinds", ["{AS64500: office}", "{AS0: business}", "{ASx: business}", "{AS4294967296: business}"]
+)
 def test_kinds_that_are_none_are_refused(kinds: str) -> None:
     with pytest.raises(ConfigError):
         parse(f"geoip: {{kinds: {kinds}}}\n" + SITE)

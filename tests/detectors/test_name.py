@@ -66,6 +66,8 @@ def test_no_evidence_repeats_the_name(value: str) -> None:
 
 def test_of_a_huge_field_only_the_beginning_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(name, "_other_field", lambda value, real=name._other_field: seen.append(len(value)) or real(value))
+    monkeypatch.setattr(
+        name, "_other_field", lambda value, real=name._other_field: seen.append(len(value)) or real(value)
+    )
     assert found(full_name="9" * 500_000, first_name="Maria " + "1" * 500_000) != {}
     assert max(seen) <= LONGEST

@@ -26,7 +26,9 @@ def test_the_share_is_what_was_asked_for():
         count = sum(drawn(KEY, judged(each), share) for each in ids)
         spread = 4 * (20_000 * share * (1 - share)) ** 0.5
         assert abs(count - 20_000 * share) < spread
-    assert [drawn(KEY, judged(each), 0.1) for each in ids[:500]] == [drawn(KEY, judged(each), 0.1) for each in ids[:500]]
+    assert [drawn(KEY, judged(each), 0.1) for each in ids[:500]] == [
+        drawn(KEY, judged(each), 0.1) for each in ids[:500]
+    ]
     assert [lot(KEY, each) for each in ids[:9]] != [lot(b"other", each) for each in ids[:9]]
 
 

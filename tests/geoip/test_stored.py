@@ -28,7 +28,10 @@ def test_written_and_read(tmp_path: Path) -> None:
     assert one.age_s(one.checked_at + 5.0) == 5.0
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "no head", "other release", "host bits", "not text", "empty", "no number", "no day", "deep"])
+@pytest.mark.parametrize(
+    "damage",
+    ["cut", "changed", "no head", "other release", "host bits", "not text", "empty", "no number", "no day", "deep"],
+)
 def test_damaged(tmp_path: Path, damage: str) -> None:
     content = stored.write(feed("tor:exits", "192.0.2.0/24", "198.51.100.0/24"))
     host_bits = stored.write(feed("tor:exits", "192.0.2.1/24"))

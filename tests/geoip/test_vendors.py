@@ -91,7 +91,9 @@ def test_an_own_database_replaces_the_shipped_one(tmp_path: Path) -> None:
 
 def test_the_first_that_knows_wins(tmp_path: Path) -> None:
     country = written(tmp_path, {"country": {"iso_code": "AT"}, "traits": {"user_type": "school"}}, "GeoIP2", "a.mmdb")
-    other = written(tmp_path, {"country_code": "CH", "asn": "AS64501", "name": "Other", "type": "business"}, "x", "b.mmdb")
+    other = written(
+        tmp_path, {"country_code": "CH", "asn": "AS64501", "name": "Other", "type": "business"}, "x", "b.mmdb"
+    )
     found = NetworkReader([country, other, None], ranges=()).lookup(ADDRESS)
     assert (found.asn, found.organisation, found.country, found.kind) == (64501, "Other", "AT", "education")
     swapped = NetworkReader([other, country, None], ranges=()).lookup(ADDRESS)
@@ -105,7 +107,10 @@ def test_why_is_told(tmp_path: Path) -> None:
     reader = NetworkReader([own, None])
     said = explain(reader, ADDRESS)
     assert said.why == "the database own.mmdb says so"
-    assert [(s.database, s.network) for s in said.statements] == [("own.mmdb", "84.160.0.0/16"), ("builtin", "84.128.0.0/10")]
+    assert [(s.database, s.network) for s in said.statements] == [
+        ("own.mmdb", "84.160.0.0/16"),
+        ("builtin", "84.128.0.0/10"),
+    ]
     told = said.as_json()
     assert (told["asn"], told["kind"], told["network"]) == (64500, "education", "84.160.0.0/16")
     assert any("https://db-ip.com/" in line for line in told["attribution"])

@@ -206,7 +206,9 @@ async def test_what_was_promoted_while_it_trained_stays_in_force(
     assert (note.result, standing.active) == ("trained", shadow)
 
 
-async def test_labels_of_one_record_on_two_pages_are_one_story(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_labels_of_one_record_on_two_pages_are_one_story(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Called a bot, then corrected: of each source the last counts, wherever a page of labels ends."""
     [record] = await fill(store, 1)
     for number, said in enumerate((Label.BOT, Label.PERSON)):
