@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"```(?:python|yaml)\n# (\S+/\S+\.(?:py|yaml))\n(.*?)```", re.DOTALL)
-LINE = re.compile(r"```python\n( {4}(\w+)\.detect,\n)```")
+LINE = re.compile(r"```diff\n\+( {4}(\w+)\.detect,\n)```")
 
 
 @pytest.fixture

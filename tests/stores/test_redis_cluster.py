@@ -129,8 +129,11 @@ async def test_a_dead_master_costs_only_what_it_served():
             dead.start()
             answers = await until(lambda: state.observe(OPS, now_us()), lambda answers: not refused(answers))
             assert set(answers.partial) == gone  # it came back empty
-            assert {answers.results[place][3].count for place in gone} == {1}
-            assert min(answers.results[place][3].count for place in set(range(len(OPS))) - gone) > 2
+            kept = set(range(len(OPS))) - gone
+            anew = {
+                answers.results[place][3].count for place in gone
+            }  # 1, or more where a try before this one was answered in part
+            assert max(anew) < min(answers.results[place][3].count for place in kept)
 
 
 async def test_a_replica_that_takes_over_is_found_and_told():

@@ -119,6 +119,9 @@ async def suffer(
     traffic = Traffic(gateway.port)
     advice: set[str] = set()
     with traffic.running():
+        until = time.monotonic() + PATIENCE_S
+        while len(traffic.visits) < traffic.visitors and time.monotonic() < until:
+            time.sleep(0.05)  # the first visitors wait for their lists to be read
         time.sleep(BEFORE_S)
         assert not lacking(gateway), gateway.told
         began = time.time()

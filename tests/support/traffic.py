@@ -51,6 +51,25 @@ def number_of(body: bytes) -> int:
     return int(found[1])
 
 
+GIVEN = (
+    "Martha",
+    "Anna",
+    "Karl",
+    "Ingrid",
+    "Peter",
+    "Sofia",
+    "Lars",
+    "Clara",
+    "Nils",
+    "Emma",
+    "Jonas",
+    "Helene",
+    "Otto",
+)
+FAMILY = ("Lindqvist", "Berger", "Holm", "Keller", "Sandberg", "Wagner", "Dahl", "Schreiber", "Nyman", "Fischer", "Ek")
+"""People of their own: one name with hundreds of addresses, or one text from everywhere, is what floods look like."""
+
+
 @dataclass
 class Traffic:
     """`visitors` threads, together at most `rate` requests a second; every visitor has an address, a click and a contact of their own."""
@@ -112,9 +131,9 @@ class Traffic:
     @staticmethod
     def _form(number: int, kind: str) -> dict[str, str]:
         form = {
-            "full_name": "Martha Lindqvist",
+            "full_name": f"{GIVEN[number % len(GIVEN)]} {FAMILY[number // len(GIVEN) % len(FAMILY)]}",
             "email": f"n{number}@" + ("mailinator.com" if kind == HELD else "lindqvist-consult.se"),
-            "message": f"Please call me about the roof, house number <{number}>.",
+            "message": f"Please call me, house <{number}>.",
         }
         return form | ({"lg_note_k7": "x"} if kind == DECLINED else {})
 

@@ -23,7 +23,9 @@ def test_what_is_fine(gateway: ForkedGateway, origin: Origin) -> None:
     gateway.write({"sites": [site(origin)]})
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.endswith("is fine: 1 site, 1 form.\n")
+    first, networks = found.stdout.splitlines()
+    assert first.endswith("is fine: 1 site, 1 form.")
+    assert networks.startswith("Networks: builtin")
     assert json.loads(gateway.cli("check", "--json").stdout) == {
         "ok": True, "problems": [], "used": [], "advice": [], "crawlers": [],
     }  # fmt: skip

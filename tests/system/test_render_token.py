@@ -87,7 +87,9 @@ def test_a_captured_token_replayed_from_elsewhere_is_strong(gateway: Gateway, or
     owner, thief = (Browser(gateway.port, host="cookie.example") for _ in range(2))
     token = str(token_in(owner.get("/offer")))
     later(gateway)
-    first, again, stolen = person(), person(), person()
+    first, again, stolen = (
+        person() | {"full_name": name} for name in ("Nora Albrecht", "Jan Albrecht", "Lena Albrecht")
+    )
     owner.post("/lead", first | {"_lg_t": token})
     assert reasons(origin, first) == []
     owner.post("/lead", again | {"_lg_t": token})  # the back button

@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from detectors.observation import Unavailable
-from gateway.stores.hot import Answers, HotState, Operation, Result, Seal, Sealed
+from gateway.stores.hot import Answers, Hit, HotState, Operation, Result, Seal, Sealed
 from gateway.stores.hot.handover import PAUSE_S, Handover
 from gateway.stores.hot.memory import MemoryState, Sizes
 
@@ -73,6 +73,11 @@ DEFAULT = Breaker()
 
 
 def _silent(event: str, **fields: object) -> None: ...
+
+
+def _decides(ops: Sequence[Operation]) -> bool:
+    """Is this asked for a decision? Its operations begin with a counter; what is asked in the background holds none."""
+    return bool(ops) and type(ops[0]) is Hit
 
 
 class GuardedState:
@@ -135,7 +140,7 @@ class GuardedState:
         if Unavailable not in map(type, answers.results):
             if self._failures:
                 self._failures = self._failures << 1 & self._window
-            if answers.partial:
+            if answers.partial and _decides(ops):
                 self._on_partial(LOST)
             return answers
         return await self._completed(answers, ops, now, dry)
@@ -146,7 +151,8 @@ class GuardedState:
             return Answers(())
         results = await self._here(ops, now, dry)
         self.answered_here[reason] += 1
-        self._on_partial(reason)
+        if _decides(ops):
+            self._on_partial(reason)
         return Answers(results, dict.fromkeys(range(len(ops)), f"{reason}; {MEANWHILE}"))
 
     async def _completed(self, answers: Answers, ops: Sequence[Operation], now: int, dry: bool) -> Answers:
@@ -162,7 +168,8 @@ class GuardedState:
         for reason in reasons:
             self.answered_here[reason] += 1
         noted = any(place not in failed for place in answers.partial)
-        self._tell(self._on_partial, [*failed.values(), LOST] if noted else failed.values())
+        if _decides(ops):
+            self._tell(self._on_partial, [*failed.values(), LOST] if noted else failed.values())
         self._failed(next(iter(failed.values())), whole=len(failed) == len(ops))
         return Answers(results, partial)
 
