@@ -27,7 +27,7 @@ def test_what_is_fine(gateway: ForkedGateway, origin: Origin) -> None:
     assert first.endswith("is fine: 1 site, 1 form.")
     assert networks.startswith("Networks: builtin")
     assert json.loads(gateway.cli("check", "--json").stdout) == {
-        "ok": True, "problems": [], "used": [], "advice": [], "crawlers": [],
+        "ok": True, "problems": [], "used": [], "advice": [], "crawlers": [], "networks": [networks],
     }  # fmt: skip
 
 
