@@ -73,14 +73,15 @@ def test_an_ad_crawler_and_a_person_get_the_same(gateway: ForkedGateway) -> None
 def test_servers_are_asked(gateway: ForkedGateway, shared_stores: SharedStores) -> None:
     """Exit code 2 where a gateway would not start; what is only away is told."""
     gateway.more |= shared_stores.env
-    gateway.write(merged(gateway.config, shared_stores.settings()))
+    patient = {"postgres": {"connect_ms": 10_000}}  # a new database is slow to let anybody in on a busy machine
+    gateway.write(merged(merged(gateway.config, shared_stores.settings()), patient))
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")
     assert not (gateway.directory / "keys").exists()
 
     nowhere = free_port()
     lost = f"redis://127.0.0.1:{nowhere}/0"
-    gateway.write(merged(gateway.config, shared_stores.settings()) | {"state": lost})
+    gateway.write(merged(merged(gateway.config, shared_stores.settings()), patient) | {"state": lost})
     found = gateway.cli("check")
     assert (found.returncode, found.stderr) == (0, "")
     assert f"{lost}: redis refuses connections" in found.stdout
