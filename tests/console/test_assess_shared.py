@@ -20,7 +20,10 @@ def pair(
     shared_stores: SharedStores, origin: Origin, forker: Forker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Asking, Asking]]:
     settings = shared_stores.settings() | {"keys": {"directory": str(tmp_path_factory.mktemp("keys") / "keys")}}
-    config = merged(settings, {"sites": [site(origin, "tag", session="derived")]})
+    patient = {
+        "redis": {"deadline_ms": 2_000}
+    }  # on a busy machine ten milliseconds are missed, and each then counts for itself
+    config = merged(settings, patient | {"sites": [site(origin, "tag", session="derived")]})
     made: list[Gateway] = []
     for name in ("one", "two"):
         folder: Path = tmp_path_factory.mktemp(name)
