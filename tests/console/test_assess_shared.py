@@ -21,7 +21,7 @@ def pair(
 ) -> Iterator[tuple[Asking, Asking]]:
     settings = shared_stores.settings() | {"keys": {"directory": str(tmp_path_factory.mktemp("keys") / "keys")}}
     patient = {
-        "redis": {"deadline_ms": 2_000}
+        "redis": {"deadline_ms": 1_000}
     }  # on a busy machine ten milliseconds are missed, and each then counts for itself
     config = merged(settings, patient | {"sites": [site(origin, "tag", session="derived")]})
     made: list[Gateway] = []
