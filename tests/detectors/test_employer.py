@@ -1,95 +1,66 @@
-"""Company and website of a lead."""
+"""Where a visitor is at work: only in a network of the organisation's own, and by a name that people gave."""
 
 from __future__ import annotations
 
 import pytest
 
-from detectors.company import detect
-from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Unavailable
-from detectors.reference import Reference
+from detectors.behaviour import Company
+from detectors.employer import NAME_LENGTH, company_of, domain_of, wanted
+from detectors.observation import ReverseName, Unavailable
+from geoip.network import Network
 
-GONE = Unavailable("test")
-
-
-def found(**roles: str) -> dict[str, tuple[str, ...]]:
-    lead = Lead("quote", tuple(roles.items()), {role: (value,) for role, value in roles.items()})
-    page, request = Page("acme.example", "/lead"), Request("POST", "/lead", ())
-    obs = Observation(Kind.SUBMISSION, "acme", 0, page, Client("192.0.2.1"), request, GONE, GONE, lead=lead)
-    return {signal.id: signal.evidence for signal in detect(obs, Reference.builtin())}
+FIRM = Network(64500, "Hart & Soehne AG", "DE", (), "business")
+NAMED = ReverseName("gate.hart-soehne.de", True)
 
 
-@pytest.mark.parametrize(
-    "company",
-    [
-        "IBM",
-        "BMW AG",
-        "HSBC",
-        "Häagen-Dazs",
-        "Kärcher",
-        "Rheinmetall",
-        "Schwarzkopf",
-        "PSLK Sp. z o.o.",
-        "Škoda",
-        "XTRLZ GmbH",
-        "3M",
-        "booking.com",
-        "1&1",
-        "Rzeszowskie Zakłady",
-        "Przedsiębiorstwo",
-        "Vzajemna",
-        "Krkonošské pivo",
-        "Svyturys",
-        "Mckinsey",
-        "Pfizer",
-        "Deutschlandfunk",
-        "Hewlett-Packard",
-        "Bundesministerium",
-        "株式会社",
-        "ООО Ромашка",
-        "Aktiebolaget",
-        "Gjensidige",
-        "Nordstjernan",
-    ],
-)
-def test_real_companies_are_spared(company: str) -> None:
-    assert found(company=company) == {}
+@pytest.mark.parametrize("kind", ["business", "education", "government"])
+def test_an_organisation_of_its_own_is_named_with_its_domain(kind: str) -> None:
+    network = Network(64500, "Hart & Soehne AG", "DE", (), kind)
+    assert wanted(network)
+    assert company_of(network, NAMED) == Company("Hart & Soehne AG", "hart-soehne.de")
 
 
-@pytest.mark.parametrize("company", ["Xkqzvwptr", "hdjwqbrzkf gmbh", "asdfgh"])
-def test_typed_at_random(company: str) -> None:
-    assert "company.gibberish" in found(company=company)
+@pytest.mark.parametrize("kind", ["consumer", "mobile", "mixed", "hosting", "cdn", "vpn", "proxy", "tor", "relay", ""])
+def test_a_network_of_strangers_names_nobody(kind: str) -> None:
+    network = Network(64500, "Hart & Soehne AG", "DE", (), kind)
+    assert not wanted(network)
+    assert company_of(network, NAMED) is None
 
 
-def test_a_link_for_a_name() -> None:
-    assert "company.url_in_field" in found(company="https://cash.example/x")
+def test_an_organisation_without_a_name_is_none() -> None:
+    assert not wanted(Network(64500, None, "DE", (), "business"))
+    assert company_of(Network(64500, None, "DE", (), "business"), NAMED) is None
 
 
 @pytest.mark.parametrize(
-    ("website", "signals"),
+    "reverse", [None, Unavailable("dns: timeout"), ReverseName("gate.hart-soehne.de", False), ReverseName("", False)]
+)
+def test_only_a_confirmed_name_gives_a_domain(reverse: ReverseName | Unavailable | None) -> None:
+    assert company_of(FIRM, reverse) == Company("Hart & Soehne AG")
+
+
+def test_a_long_name_is_cut() -> None:
+    found = company_of(Network(64500, "A" * 500, "DE", (), "business"))
+    assert found == Company("A" * NAME_LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"),
     [
-        ("www.firm.de", {}),
-        ("firm.de", {}),
-        ("https://firm.de/en?x=1", {}),
-        ("bücher.example", {}),
-        ("пример.рф", {}),
-        ("none", {}),
-        ("-", {}),
-        ("we have none yet", {"company.website_invalid": ("no web address",)}),
-        ("http://[x", {"company.website_invalid": ("no web address",)}),
-        ("http://203.0.113.7/", {"company.website_invalid": ("an address in numbers",)}),
-        ("http://[2001:db8::1]/", {"company.website_invalid": ("an address in numbers",)}),
-        ("https://bit.ly/3xYz", {"company.website_hidden": ("bit.ly",)}),
-        ("www.tinyurl.com/3xYz", {"company.website_hidden": ("tinyurl.com",)}),
-        ("pаypal.com", {"company.website_lookalike": ("letters of two scripts in one word",)}),
-        ("https://xn--pypal-4ve.com", {"company.website_lookalike": ("letters of two scripts in one word",)}),
-        ("https://xn--bcher-kva.de", {}),
+        ("gate.hart-soehne.de", "hart-soehne.de"),
+        ("hart-soehne.de", "hart-soehne.de"),
+        ("proxy3.office.hart-soehne.co.uk", "hart-soehne.co.uk"),
+        ("", ""),
+        ("de", ""),
+        ("7.2.0.192.in-addr.arpa", ""),
+        ("ip-192-0-2-7.hart-soehne.de", ""),
+        ("192-0-2-7.hart-soehne.de", ""),
+        ("dhcp7.hart-soehne.de", ""),
+        ("pool.hart-soehne.de", ""),
+        ("static.hart-soehne.de", ""),
+        ("c0000207.hart-soehne.de", ""),
+        ("mail.gmail.com", ""),
     ],
 )
-def test_websites(website: str, signals: dict[str, tuple[str, ...]]) -> None:
-    assert found(website=website) == signals
-
-
-def test_mail_from_the_website_s_own_domain_is_said() -> None:
-    assert found(website="https://www.firm.de", email="jane@mail.firm.de") == {"company.website_match": ()}
-    assert found(website="https://gmail.com", email="jane@gmail.com") == {}
-    assert found(website="https://www.firm.de", email="jane@other.de") == {}
+def test_a_domain_is_what_people_gave(name: str, domain: str) -> None:
+    assert domain_of(name) == domain
