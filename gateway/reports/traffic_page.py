@@ -136,10 +136,9 @@ def _labels(series: Sequence[tuple[int, Classes]], step: str) -> list[tuple[str,
         days = Counter(_moment(at, "day", short=True) for at, _ in series)
         return [(day if columns * 8 >= len(series) else "", columns) for day, columns in days.items()]
     every = max(1, -(-len(series) // LABELS))
-    return [
-        (_moment(at, step, short=True), min(every, len(series) - place))
-        for place, (at, _) in list(enumerate(series))[::every]
-    ]
+    found = [(at, min(every, len(series) - place)) for place, (at, _) in list(enumerate(series))[::every]]
+    # what is left at the end may be too narrow for its label, which would lie over the one before
+    return [(_moment(at, step, short=True) if 2 * columns >= every else "", columns) for at, columns in found]
 
 
 def _moment(at: int, step: str, short: bool = False) -> str:
