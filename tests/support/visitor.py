@@ -33,19 +33,23 @@ _END = [("Accept-Encoding", "gzip, deflate, br, zstd"), ("Accept-Language", "en-
 
 _numbers = itertools.count(1)
 
+AT_HOME = ("consumer", "mixed")
+"""Kinds of networks in which people are at home: "mixed" is one of a provider with homes and phones alike."""
+
 
 @functools.cache
 def _networks() -> NetworkReader:
-    return NetworkReader([])
+    return NetworkReader((None,))
 
 
 def new_address() -> str:
-    """An address nobody in this run has used, of a person at home: in a /24 of its own, so that no counter is shared, and in no published range of
-    hosting, VPNs or content networks, which some of the many that a long run needs would be in."""
+    """An address nobody in this run has used, of a person at home: in a /24 of its own, so that no counter is shared, and in a network that the
+    builtin database knows as one of homes, because a long run needs many and some would be a hosting company's or a VPN's."""
     while True:
         number = next(_numbers)
         address = f"{81 + number // 250 % 10}.{140 + number // 2500 % 100}.{number % 250}.{number % 200 + 5}"
-        if not _networks().lookup(address).labels:
+        network = _networks().lookup(address)
+        if network.kind in AT_HOME and not network.labels:
             return address
 
 
