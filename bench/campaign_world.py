@@ -42,9 +42,31 @@ HOST = "offers.example"
 RHYTHM = (2, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9, 10, 10, 9, 6, 3)
 """Visitors by hour of day, relative."""
 
-FETCH, SECOND, FORM, BY_AD = 0.96, 0.42, 0.03, 0.75
-"""Shares of people: whose browser fetches the page's parts from us (others have them cached), who see a second page, who send the form, who come by
-an ad."""
+
+class Habits(NamedTuple):
+    """What people do, as shares of them: whose browser fetches the page's parts from us (others have them cached), who see a second page, who send the
+    form, who come by an ad, who have a phone in a carrier's network; mean logarithm and spread of the seconds over the form. cookies: does the site join
+    visits by a cookie; forgetful: of those with a cached page, who have no cookie of the visit it is from."""
+
+    fetch: float = 0.96
+    second: float = 0.42
+    form: float = 0.03
+    by_ad: float = 0.75
+    phones: float = 0.4
+    writing: tuple[float, float] = (4, 0.6)
+    cookies: bool = False
+    forgetful: float = 0.05
+
+
+USUAL = Habits()
+HABITS = {
+    "usual": USUAL,
+    "hurried": Habits(0.90, 0.24, 0.02, 0.9, 0.65, (3.5, 0.5)),
+    "thorough": Habits(0.98, 0.6, 0.06, 0.5, 0.2, (4.6, 0.8)),
+    "cookies": Habits(cookies=True),
+    "hurried, cookies": Habits(0.90, 0.24, 0.02, 0.9, 0.65, (3.5, 0.5), cookies=True),
+}
+"""Worlds beside the one that numbers were looked at in while the rules were written."""
 
 CAMPAIGNS = ({"utm_source": "google", "utm_campaign": "roofs-brand"}, {"utm_source": "google", "utm_campaign": "roofs-north"},
              {"utm_source": "google", "utm_campaign": "roofs-display", "placement": "home.example"},
@@ -56,6 +78,7 @@ HOMES = (("84.160", 12, 3320, "Deutsche Telekom AG"), ("91.0", 60, 3320, "Deutsc
 PHONES = (("80.187", 6805), ("109.40", 3209), ("46.114", 6805))
 CARRIERS = {6805: "Telefonica Germany GmbH & Co. OHG", 3209: "Vodafone GmbH"}
 UNIVERSITY, OFFICE, FARM, SMALL_ISP = "141.20.5.9", "88.64.200.77", "95.88.17.20", "77.176.9."
+SCHOOL, COMPANY, FIRM, ABROAD = "141.20.6.10", "141.91.1.1", "141.91.2.2", "91.112."
 _GIVEN = """
 Anna Maria Julia Laura Lea Lena Lisa Sarah Katharina Sabine Petra Monika Paul Jonas Lukas Felix Max Leon Tim Jan Thomas Michael Andreas Stefan Martin Peter
 Klaus Uwe Mehmet Ayse Elif Can Nikos Olga Ivan Piotr Agnieszka Luca Giulia Ahmed Claudia Birgit Heike Frank Jürgen Ralf Emma Mia Finn Ben Karim Fatma
@@ -72,8 +95,12 @@ _numbers = count()
 def network(address: str) -> Network:
     """What a database says of the world's addresses."""
     first, second, *_ = address.split(".")
-    if address == UNIVERSITY:
+    if address in (UNIVERSITY, SCHOOL):
         return Network(2857, "Humboldt-Universitaet zu Berlin", "DE", kind="education")
+    if address in (COMPANY, FIRM):
+        return Network(8263, "Dataport AoeR", "DE", kind="business")
+    if address.startswith(ABROAD):
+        return Network(8447, "A1 Telekom Austria AG", "AT", kind="consumer")
     block = f"{first}.{second}"
     for phone, asn in PHONES:
         if block == phone:
@@ -105,6 +132,7 @@ class Visitor:
     gclid: str = ""
     landed: float = 0.0
     lead: dict[str, str] = field(default_factory=dict)
+    known_s: float = 0.0  # seconds since the browser has the site's cookie
 
 
 def home(chance: random.Random) -> str:
@@ -127,28 +155,32 @@ def click_id(chance: random.Random) -> str:
     )
 
 
-def person(chance: random.Random, start: float, address: str = "", by_ad: float = BY_AD, browser: int = -1) -> Visitor:
-    """One visit of somebody; two in five have a phone in a carrier's network."""
+def person(
+    chance: random.Random, start: float, address: str = "", habits: Habits = USUAL, browser: int = -1
+) -> Visitor:
+    """One visit of somebody."""
     if not address:
-        address = phone_gateway(chance) if chance.random() < 0.4 else home(chance)
-    steps = [Step(0, "landing")]
-    if chance.random() < FETCH:
+        address = phone_gateway(chance) if chance.random() < habits.phones else home(chance)
+    steps, known_s = [Step(0, "landing")], 0.0
+    if chance.random() < habits.fetch:
         steps.append(Step(1, "parts"))
-    if chance.random() < SECOND:
+    elif chance.random() >= habits.forgetful:  # it has the page from an earlier visit
+        known_s = chance.uniform(0.1, 20) * DAY
+    if chance.random() < habits.second:
         steps.append(Step(chance.lognormvariate(3.3, 0.7), "page"))
-    if chance.random() < FORM:
-        steps.append(Step(30 + chance.lognormvariate(4, 0.6), "lead"))
-    ad = chance.random() < by_ad
+    if chance.random() < habits.form:
+        steps.append(Step(30 + chance.lognormvariate(*habits.writing), "lead"))
+    ad = chance.random() < habits.by_ad
     return Visitor(
         start, address, chance.randrange(visitors.SETS) if browser < 0 else browser,
-        chance.choices(CAMPAIGNS, (2, 4, 2, 2))[0] if ad else {}, tuple(steps), gclid=click_id(chance) if ad else "",
+        chance.choices(CAMPAIGNS, (2, 4, 2, 2))[0] if ad else {}, tuple(steps), gclid=click_id(chance) if ad else "", known_s=known_s,
     )  # fmt: skip
 
 
-def people(chance: random.Random, day: int, visits: int, **same: float) -> Iterator[Visitor]:
+def people(chance: random.Random, day: int, visits: int, habits: Habits = USUAL) -> Iterator[Visitor]:
     """A day's visits by the rhythm of the day."""
     for hour in chance.choices(range(24), RHYTHM, k=round(visits * chance.uniform(0.9, 1.1))):
-        yield person(chance, MONDAY + day * DAY + hour * HOUR + chance.uniform(0, HOUR), **same)  # type: ignore[arg-type]
+        yield person(chance, MONDAY + day * DAY + hour * HOUR + chance.uniform(0, HOUR), habits=habits)
 
 
 def made_up_lead(chance: random.Random) -> dict[str, str]:
@@ -175,7 +207,8 @@ class Outcome(NamedTuple):
 class World:
     """The gateway by a clock of its own. `events` are what its log would hold: (seconds, event, fields)."""
 
-    def __init__(self) -> None:
+    def __init__(self, habits: Habits = USUAL) -> None:
+        self.habits = habits
         self.hot = MemoryState()
         self.events: list[tuple[float, str, dict[str, object]]] = []
         self.now = float(MONDAY)
@@ -207,7 +240,7 @@ class World:
                 await self.board.tick(int(tick * US))
                 tick += every_s
             self.now = at
-            arrival = _arrival(visitor, at, does)
+            arrival = _arrival(visitor, at, does, self.habits.cookies)
             if does in ("parts", "page"):
                 collector.fetched(arrival, does == "page")
                 continue
@@ -265,7 +298,7 @@ def _headers(number: int, post: bool) -> tuple[tuple[str, str], ...]:
     return tuple(head)
 
 
-def _arrival(visitor: Visitor, at: float, does: str) -> Arrival:
+def _arrival(visitor: Visitor, at: float, does: str, cookies: bool) -> Arrival:
     now = int(at * US)
     post = does == "lead"
     query = "&".join(
@@ -279,6 +312,8 @@ def _arrival(visitor: Visitor, at: float, does: str) -> Arrival:
     arrival = Arrival(
         f"{next(_numbers)}", Kind.SUBMISSION if post else Kind.LANDING, "roofs", now, Client(visitor.address, 40_000), request,
         Page(HOST, "/lead" if post else "/offer", visitor.campaign if landing else {}), click=click,
+        session_mode="cookie" if cookies else "derived",
+        cookie=(f"{visitor.address} {visitor.start}", int((visitor.start - visitor.known_s) * US)) if cookies else None,
     )  # fmt: skip
     if not post:
         return arrival
@@ -287,7 +322,7 @@ def _arrival(visitor: Visitor, at: float, does: str) -> Arrival:
     nonce = blake2b(f"{visitor.address}{visitor.landed}".encode(), digest_size=8).hexdigest()
     age_ms = int((at - visitor.landed) * 1000)
     return Arrival(
-        arrival.id, arrival.kind, arrival.site, now, arrival.client, request, arrival.page,
+        arrival.id, arrival.kind, arrival.site, now, arrival.client, request, arrival.page, arrival.session_mode, arrival.cookie,
         token=TokenReading("valid", None, int(visitor.landed * US), nonce, age_ms),
         lead=Lead("quote", fields, {name: (value,) for name, value in fields}),
         content=blake2b(repr(fields).encode(), digest_size=32).digest(),
