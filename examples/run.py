@@ -40,7 +40,11 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> bool:
+START_S = 180
+"""A slow or busy machine may take minutes until the databases are unpacked and read; who ends with an error is noticed at once."""
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = START_S) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:
@@ -76,7 +80,8 @@ def main() -> int:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
             started.append(process)
             if not wait_for(port, process):
-                print(f"{' '.join(command)} did not start; see the lines above.", file=sys.stderr)
+                why = f"does not answer after {START_S} seconds" if process.poll() is None else "did not start"
+                print(f"{' '.join(command)} {why}; see the lines above.", file=sys.stderr)
                 return 1
         print(GUIDE.format(token=token), flush=True)
         while all(process.poll() is None for process in started):
