@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from struct import unpack
+from typing import Any
 
 import msgspec
 
@@ -142,15 +143,16 @@ class MemoryState:
         s0, s1, s2, s3, b0, b1, b2, b3, e0, e1, e2, e3, minute, m0, m1, m2, m3 = self._edges
         self._minute, ms = s0, now // 1000
         stamp, time_of = _TAG.pack(now), _TAG.unpack_from
-        rows, older, admit, table = self._rows.young, self._rows.older, self._rows.admit, COUNTS
+        self._rows.make_room(len(ops), now - _KEEP)
+        self._seals.make_room(len(ops), now)
+        rows, take_old, table = self._rows.young, self._rows.old.pop, COUNTS
         read, write = _ROW.unpack_from, _ROW.pack
         results: list[Result] = []
         previous: bytes | None = None
         tag = mark = b""
         for op in ops:
             if type(op) is not Hit:
-                bound = type(op) is Seal or type(op) is Look
-                results.append(self._bound(op, now) if bound else self._other(op, now))  # type: ignore[arg-type]
+                results.append(_ANSWERED_BY[type(op)](self, op, now))
                 continue
             key, member = op.key, op.member
             if member is not previous:  # one observation's operations mostly share their members
@@ -158,13 +160,11 @@ class MemoryState:
                 mark = tag and tag + minute
             row = rows.get(key)
             if row is None:
-                row = older(key)
-                if admit(now - _KEEP):
-                    rows = self._rows.young
-            if row is None:
-                rows[key] = stamp + tag
-                results.append(FIRST if tag else FIRST_BARE)
-                continue
+                row = take_old(key, None)
+                if row is None:
+                    rows[key] = stamp + tag
+                    results.append(FIRST if tag else FIRST_BARE)
+                    continue
             if len(row) < _FIXED:
                 last = time_of(row)[0]
                 c0 = c1 = c2 = c3 = 1
@@ -230,21 +230,33 @@ class MemoryState:
                 results.append((count_of(n0, d0), count_of(n1, d1), count_of(n2, d2), count_of(n3, d3)))
         return results
 
-    def _other(self, op: Operation, now: int) -> Result:
-        kind = type(op)
-        if kind is Beat:
-            return self._beat(op.key, now)
-        if kind is Add:
-            self._sums.add(op, now)  # type: ignore[arg-type]
-            return None
-        return self._sums.read(op.key, now)
-
-    def _beat(self, key: bytes, now: int) -> Beats:
-        seals, ms = self._seals, now // 1000
+    def _held(self, key: bytes) -> bytes | None:
+        """Whoever asks puts it back young: what is asked for is not forgotten."""
+        seals = self._seals
         held = seals.young.get(key)
+        return seals.old.pop(key, None) if held is None else held
+
+    def _seal(self, op: Seal, now: int) -> Sealed:
+        key, held = op.key, self._held(op.key)
+        if held is not None:
+            until, first_at, count = _SEAL.unpack_from(held)
+            if until > now:
+                value, count = held[_SEAL.size :], min(count + 1, COUNT_CAP)
+                self._seals.young[key] = _SEAL.pack(until, first_at, count) + value
+                return Sealed(value, first_at, count)
+        self._seals.young[key] = _SEAL.pack(now + op.ttl_s * 1_000_000, now, 1) + op.value
+        return Sealed(op.value, now, 1)
+
+    def _look(self, op: Look, now: int) -> Sealed | None:
+        held = self._held(op.key)
         if held is None:
-            held = seals.older(key)
-            seals.admit(now)
+            return None
+        self._seals.young[op.key] = held
+        until, first_at, count = _SEAL.unpack_from(held)
+        return Sealed(held[_SEAL.size :], first_at, count) if until > now else None
+
+    def _beat(self, op: Beat, now: int) -> Beats:
+        key, held, ms = op.key, self._held(op.key), now // 1000
         count = total = squares = 0
         since = -1
         if held is not None:
@@ -255,33 +267,14 @@ class MemoryState:
                 since = -1
             elif since <= BEAT_PAUSE_MS and count < BEATS_CAP:
                 count, total, squares = count + 1, total + since, squares + since * since
-        seals.young[key] = _BEAT.pack(now + BEAT_KEEP_MS * 1000, ms, count, total, squares)
+        self._seals.young[key] = _BEAT.pack(now + BEAT_KEEP_MS * 1000, ms, count, total, squares)
         return Beats(count, total, squares, since)
 
-    def _bound(self, op: Seal | Look, now: int) -> Sealed | None:
-        """Read or bind. Either makes the key young: what is asked for is not forgotten."""
-        seals, key = self._seals, op.key
-        held = seals.young.get(key)
-        fresh = held is None
-        if held is None:
-            held = seals.older(key)
-        if held is None and type(op) is Look:
-            return None
-        if fresh:
-            seals.admit(now)
-        if held is not None:
-            until, first_at, count = _SEAL.unpack_from(held)
-            value = held[_SEAL.size :]
-            if type(op) is Look:
-                seals.young[key] = held
-                return Sealed(value, first_at, count) if until > now else None
-            if until > now:
-                count = min(count + 1, COUNT_CAP)
-                seals.young[key] = _SEAL.pack(until, first_at, count) + value
-                return Sealed(value, first_at, count)
-        assert type(op) is Seal
-        seals.young[key] = _SEAL.pack(now + op.ttl_s * 1_000_000, now, 1) + op.value
-        return Sealed(op.value, now, 1)
+    def _add(self, op: Add, now: int) -> None:
+        self._sums.add(op, now)
+
+    def _sum(self, op: Sums, now: int) -> Mapping[bytes, int]:
+        return self._sums.read(op.key, now)
 
     def _reset(self) -> None:
         self._evicted += self._rows.evicted + self._seals.evicted
@@ -289,3 +282,13 @@ class MemoryState:
         self._rows, self._seals = AgingMap(self._max), AgingMap(self._max)
         self._sums = HeldSums()
         self._resets += 1
+
+
+_ANSWERED_BY: dict[type, Callable[[MemoryState, Any, int], Result]] = {
+    Seal: MemoryState._seal,
+    Look: MemoryState._look,
+    Beat: MemoryState._beat,
+    Add: MemoryState._add,
+    Sums: MemoryState._sum,
+}
+"""All but counters, which are most of what is asked."""
