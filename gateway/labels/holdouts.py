@@ -20,6 +20,8 @@ MILLION = 1_000_000
 PAGE = 1000
 Z95 = 1.959963984540054
 """Two-sided 95 % of the normal distribution."""
+FEW = 30
+"""Labels below which single cases move the number visibly."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -155,5 +157,5 @@ def in_words(found: Estimate) -> Iterable[str]:
         f"They stand for about {found.stand_for:.0f} would-be holds; about {found.good_lost:.0f} good leads were held "
         f"({found.good_lost_low:.0f} to {found.good_lost_high:.0f})."
     )
-    if found.followed < 30:
-        yield "Fewer than 30 labels: the interval is wide, and single cases move the number."
+    if found.followed < FEW:
+        yield f"Fewer than {FEW} labels: the interval is wide, and single cases move the number."

@@ -1,4 +1,4 @@
-"""The replay's page in a real browser: nothing is fetched, nothing overflows on a phone, everything can be read and named."""
+"""The pages of reports in a real browser: nothing is fetched, nothing overflows on a phone, everything can be read and named."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gateway.campaigns.cells import form_part, parts
+from gateway.labels.holdouts import ByForm, Tally
+from gateway.learning import campaigns, campaigns_page
+from gateway.reports import holdouts_page
+from gateway.reports.tallies import Classes
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -44,7 +50,8 @@ CONTRAST = """() => {
 }"""
 
 UNNAMED = """() => [
-  ...[...document.querySelectorAll('svg')].filter(s => s.getAttribute('aria-hidden') !== 'true' && !document.getElementById(s.getAttribute('aria-labelledby'))),
+  ...[...document.querySelectorAll('svg')].filter(s => s.getAttribute('aria-hidden') !== 'true' && !s.getAttribute('aria-label')
+    && !document.getElementById(s.getAttribute('aria-labelledby'))),
   ...[...document.querySelectorAll('section, [role=region]')].filter(s => !s.getAttribute('aria-label') &&
     !document.getElementById(s.getAttribute('aria-labelledby'))),
   ...[...document.querySelectorAll('th')].filter(h => !h.scope),
@@ -77,6 +84,48 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+LONG, HEBREW = "A" * 79, "\u05de\u05d1\u05e6\u05e2 \u05e7\u05d9\u05e5 2026 (\u05d2\u05d2\u05d5\u05ea)"
+
+
+def holdouts(labelled: int, of: int) -> Tally:
+    tally = Tally()
+    for number in range(of):
+        tally.add(0.1, None if number >= labelled else number % 6 != 0)
+    return tally
+
+
+def measured(where: Path) -> Iterator[Path]:
+    """What the pages of `leadgate report` can show, with long names, names from right to left, and nothing at all."""
+    full = {name: holdouts(labelled, 40).estimate() for name, labelled in ((LONG, 36), (HEBREW * 3, 20), ("", 0))}
+    for name, found in (
+        ("holdouts", ByForm(holdouts(56, 120).estimate(), full)),
+        ("holdouts-unlabelled", ByForm(holdouts(0, 9).estimate(), {"quote": holdouts(0, 9).estimate()})),
+        ("holdouts-none", ByForm(Tally().estimate(), {})),
+    ):
+        page = where / f"{name}.html"
+        page.write_text(holdouts_page.render(found, "All that is recorded", "2026-11-22 10:00 UTC"), encoding="utf-8")
+        yield page
+    some = campaigns.CampaignTally()
+    some.records = 99_000
+    some._part(form_part("shop", "quote")).classes = Classes(226, 0, 170, 3, 170, 0)
+    for name, flooded in ((LONG, True), (HEBREW, False)):
+        for key in parts("shop", {"utm_campaign": name, "utm_source": "news.example"}, "google"):
+            part = some._part(key)
+            part.classes = Classes(1293, 12, 870, 2, 870, 1)
+            if flooded:
+                part.flood, part.first, part.last = 1094, 1772800000000000, 1772830000000000
+                part.peak = campaigns.Peak(0.98, 165, 4, 20)
+    for name, tally in (("campaigns", some), ("campaigns-none", campaigns.CampaignTally())):
+        page = where / f"{name}.html"
+        page.write_text(campaigns_page.render(tally, "All sites", "All that is recorded", ""), encoding="utf-8")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def page_files(page_file: Path) -> list[Path]:
+    return [page_file, *measured(page_file.parent)]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
@@ -87,31 +136,33 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page(browser: Any, page_file: Path, width: int, scheme: str) -> None:
+def test_page(browser: Any, page_files: list[Path], width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 740}, color_scheme=scheme)
-    page = context.new_page()
-    asked: list[str] = []
-    said: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(page_file.as_uri())
-    for details in page.locator("summary").all():
-        details.click()
-    assert [url for url in asked if not url.startswith("data:")] == [page_file.as_uri()]
-    assert said == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    wide = page.evaluate("""() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, svg, .unseen')
-      && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 100))""")
-    assert wide == []
-    assert page.evaluate(CONTRAST) == []
-    assert page.evaluate(UNNAMED) == []
-    assert (
-        page.locator("html[lang=en]").count()
-        == page.locator("h1").count()
-        == page.locator("title").count() - page.locator("svg title").count()
-        == 1
-    )
+    for page_file in page_files:
+        page = context.new_page()
+        asked: list[str] = []
+        said: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        page.goto(page_file.as_uri())
+        for details in page.locator("summary").all():
+            details.click()
+        assert [url for url in asked if not url.startswith("data:")] == [page_file.as_uri()]
+        assert said == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page_file.name
+        wide = page.evaluate("""() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, svg, .unseen')
+          && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 100))""")
+        assert (page_file.name, wide) == (page_file.name, [])
+        assert (page_file.name, page.evaluate(CONTRAST)) == (page_file.name, [])
+        assert (page_file.name, page.evaluate(UNNAMED)) == (page_file.name, [])
+        assert (
+            page.locator("html[lang=en]").count()
+            == page.locator("h1").count()
+            == page.locator("title").count() - page.locator("svg title").count()
+            == 1
+        )
+        page.close()
     context.close()
 
 
