@@ -83,7 +83,6 @@ class Collector:
             if asked is not None:
                 asked.cancel()  # nothing where it is done
         results = answers.results
-        partial = plan.partial(answers) if answers.partial else ()
         reverse: ReverseName | Unavailable | None = None
         company: Company | None = None
         if isinstance(network, Network) and isinstance(client, Client):
@@ -96,9 +95,10 @@ class Collector:
             self._began = arrival.at
         board, site, platform = self._board, arrival.site, "" if arrival.click is None else arrival.click.platform
         usual = -1 if board is None else board.assets_usual(site)
+        form = plan.form
         found = Observation(
             arrival.kind,
-            arrival.site,
+            site,
             arrival.at,
             arrival.page,
             client,
@@ -106,15 +106,15 @@ class Collector:
             network,
             plan.velocity(results),
             plan.session(results),
-            plan.click(results),
+            plan.click(results, answers.partial),
             reverse,
             arrival.lead,
-            plan.token(results),
-            plan.duplicate(results),
-            partial,
+            None if form is None else form.token(results, answers.partial),
+            None if form is None else form.duplicate(results, answers.partial),
+            plan.partial(answers) if answers.partial else (),
             mail,
-            plan.similar(results),
-            plan.journey_fact(results, usual, arrival.at - self._began >= SETTLED_US),
+            None if form is None else form.similar(results),
+            plan.journey.read(results, answers.partial, usual, arrival.at - self._began >= SETTLED_US),
             self._campaign(arrival, platform),
             company=company,
             pointer=arrival.pointer,
