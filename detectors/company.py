@@ -60,7 +60,7 @@ _NONE = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompanyHosts:
-    """Hosts of data/company_hosts.yaml."""
+    """Hosts of data/link_hosts.yaml."""
 
     shorteners: frozenset[str]
     content_hash: str
@@ -78,7 +78,7 @@ class CompanyHosts:
 
 @cache
 def _builtin() -> CompanyHosts:
-    lists, content_hash = load("company_hosts.yaml")
+    lists, content_hash = load("link_hosts.yaml")
     return CompanyHosts.build(lists, content_hash)
 
 

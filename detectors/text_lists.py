@@ -15,7 +15,7 @@ from detectors.text_phrases import Phrases, Vocabulary
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """Immutable. limits: data/text_limits.yaml. content_hash: SHA-256 (hexadecimal) over the four files."""
+    """Immutable. limits: data/text_limits.yaml. content_hash: SHA-256 (hexadecimal) over the five files."""
 
     phrases: Phrases
     vocabulary: Vocabulary
@@ -36,6 +36,7 @@ class Texts:
 @cache
 def _builtin() -> Texts:
     limits, of_limits = load("text_limits.yaml")
+    hosts, of_hosts = load("link_hosts.yaml")
     phrases, of_phrases = load("text_phrases.yaml")
     words, of_words = load("text_vocabulary.yaml")
     languages, of_languages = load("text_languages.yaml")
@@ -43,8 +44,8 @@ def _builtin() -> Texts:
         Phrases(phrases),
         Vocabulary.build(words),
         Languages.build(languages, limits["language"]["known"]),
-        frozenset(limits["shorteners"]),
+        frozenset((*hosts["shorteners"], *hosts["pages"])),
         tuple(limits["invitations"]),
         limits,
-        hashlib.sha256(f"{of_limits}{of_phrases}{of_words}{of_languages}".encode()).hexdigest(),
+        hashlib.sha256(f"{of_limits}{of_hosts}{of_phrases}{of_words}{of_languages}".encode()).hexdigest(),
     )

@@ -80,6 +80,8 @@ def test_a_link_for_a_name() -> None:
         ("http://[2001:db8::1]/", {"company.website_invalid": ("an address in numbers",)}),
         ("https://bit.ly/3xYz", {"company.website_hidden": ("bit.ly",)}),
         ("www.tinyurl.com/3xYz", {"company.website_hidden": ("tinyurl.com",)}),
+        ("https://goo.su/3xYz", {"company.website_hidden": ("goo.su",)}),
+        ("https://linktr.ee/firm", {}),  # many small firms have no other page
         ("pаypal.com", {"company.website_lookalike": ("letters of two scripts in one word",)}),
         ("https://xn--pypal-4ve.com", {"company.website_lookalike": ("letters of two scripts in one word",)}),
         ("https://xn--bcher-kva.de", {}),

@@ -16,6 +16,8 @@ from detectors.text_lists import Texts
         ("www.keller-bau.de, keller@bau.com", 1, ()),
         ("Thanks.to all of you. It works.me too", 0, ()),
         ("t.me/promo and https://bit.ly/3x", 2, ("shortened", "invitation to a chat")),
+        ("https://dlvr.it/3x", 1, ("shortened",)),
+        ("https://linktr.ee/promo", 1, ("shortened",)),
         ("https://chat.whatsapp.com/abc", 1, ("invitation to a chat",)),
         ("shop.example.com/a shop.example.com/b", 2, ()),
     ],
