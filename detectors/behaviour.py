@@ -51,6 +51,7 @@ class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=F
     dwell_ms    milliseconds since the session's page view or post before this one; -1 where there was none or it is not known
     click_landed  of a submission: was the ad click id that it carries (in its fields or in Referer) seen on a page view; None where it carries
                 none, and where that is not known
+    second      of a submission: did the session see a second page before it; None where that is not known
     """
 
     assets: int = -1
@@ -61,6 +62,7 @@ class Journey(msgspec.Struct, frozen=True, tag_field="fact", tag="journey", gc=F
     beat_spread: int = 0
     dwell_ms: int = -1
     click_landed: bool | None = None
+    second: bool | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +75,8 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     windows        earlier windows that the baseline stands on; 0: there is none yet
     minutes        length of the window
     followed       visitors of the window on whom `engaged` stands
+    made           of a flooded part: share of the clicks of the last twenty minutes (or of the last hour) that nobody made who goes on, in thousandths,
+                   at least; -1 where that is not known
     """
 
     name: str
@@ -85,12 +89,13 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     minutes: int = 0
     followed: int = 0
     deep: bool = False
+    made: int = -1
 
 
 class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc=False):
     """The campaign this click belongs to, as a whole and by publisher and creative: `cells`, the broadest first. Parts that are too small to be
     followed are not there. Of a form post: the one cell of its form, whose clicks are posts, and whose engaged visitors are those that fetched parts
-    of a page before.
+    of a page before, or (`deep`) saw a second page.
 
     local_hour hour of day (0-23) where the site's customers live; -1 unknown
     """

@@ -11,10 +11,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from detectors.behaviour import Campaign, Cell
+from detectors.behaviour import Campaign, Cell, Journey
 from detectors.observation import (
     Kind,
     Observation,
+    Session,
 )
 from detectors.signal import Signal
 from geoip.network import Network
@@ -44,6 +45,12 @@ is curious after a television spot looks and leaves."""
 CERTAIN = 4.0
 """By so many standard errors."""
 
+MADE = 800
+"""Share of the present clicks, in thousandths, that goes nowhere, from which on a single click is taken for one of them: four in five at least."""
+
+ONE_PAGE = 0.5
+"""How much of a flood of forms is left where its visitors fetch the page and see no second one: so do people who are sent right to a form."""
+
 NIGHT = range(1, 5)
 """Hours in which few people look for anything: from one to five in the morning."""
 
@@ -70,15 +77,13 @@ ELSEWHERE = frozenset(
 """Kinds of network whose place says little of where its user is: relays and tunnels, phones abroad, companies with one exit for many countries."""
 
 
+_CAME = {False: "fetched anything of a page", True: "saw a second page"}
 _WENT_ON = {False: "go on", True: "go on to a second page or a form"}
 
 
 def flood(cell: Cell) -> float | None:
     """Share of the cell's clicks that is in excess and unengaged, 0..1; None where it is not flooded or nobody can tell."""
-    excess = cell.clicks - cell.usual
-    if cell.windows < LEAST_WINDOWS or cell.clicks < LEAST_CLICKS or excess < LEAST_SHARE * cell.clicks:
-        return None
-    if excess < DEVIATIONS * max(cell.spread, math.sqrt(max(1, cell.usual))):
+    if not _more(cell):
         return None
     if cell.engaged < 0 or cell.followed < 1 or cell.engaged_usual < LEAST_USUAL:
         return None
@@ -86,7 +91,40 @@ def flood(cell: Cell) -> float | None:
     error = math.sqrt(max(usual * (1 - usual), 0.01) / cell.followed)
     if now > (FALLEN_DEEP if cell.deep else FALLEN) * usual or usual - now < CERTAIN * error:
         return None
-    return min(excess / cell.clicks, 1 - now / usual)
+    return min((cell.clicks - cell.usual) / cell.clicks, 1 - now / usual)
+
+
+def _more(cell: Cell) -> bool:
+    """Are there far more clicks than usual, whoever brings them?"""
+    excess = cell.clicks - cell.usual
+    if cell.windows < LEAST_WINDOWS or cell.clicks < LEAST_CLICKS or excess < LEAST_SHARE * cell.clicks:
+        return False
+    return excess >= DEVIATIONS * max(cell.spread, math.sqrt(max(1, cell.usual)))
+
+
+def made(cell: Cell) -> float | None:
+    """Share of a flooded cell's clicks that nobody made who goes on as the cell's visitors do, 0..1, at least; None where it is not flooded.
+
+    A crowd of real people goes on less than usual after a spectacle, but some of it always does. Where next to nobody in the excess does, each of its
+    clicks is made up with about this probability, whoever carries it.
+    """
+    if flood(cell) is None:
+        return None
+    usual, now = cell.engaged_usual / 1000, cell.engaged / 1000
+    error = math.sqrt(max(now * (1 - now), 1 / cell.followed) / cell.followed)
+    return max(0.0, min((cell.clicks - cell.usual) / cell.clicks, 1 - (now + 2 * error) / usual))
+
+
+def _of_excess(campaign: Campaign) -> Iterator[Signal]:
+    """Is the click one of a flood's, by every part of the campaign that can be judged? A publisher whose clicks are as usual has none of it; one that is
+    too small for a usual share of engaged visitors must at least have far more clicks than usual."""
+    told = [cell for cell in campaign.cells if cell.made >= MADE]
+    for cell in campaign.cells:
+        if cell.made < MADE and cell.windows >= LEAST_WINDOWS and (cell.engaged_usual >= 0 or not _more(cell)):
+            return
+    if told:
+        least = min(told, key=lambda cell: cell.made)
+        yield Signal("campaign.excess_click", evidence=(least.name, str(least.made // 10)), strength=least.made / 1000)
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
@@ -114,24 +152,31 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
             ),
             strength=round(strength, 3),
         )
+        yield from _of_excess(campaign)
     elif campaign.local_hour in NIGHT:
         yield from _night(campaign)
 
 
 def _form(obs: Observation) -> Iterator[Signal]:
-    """The form against its own past: far more is sent than usual, by far fewer visitors who ever fetched parts of a page."""
+    """The form against its own past: far more is sent than usual, by visitors of whom far fewer ever fetched parts of a page, or saw a second one. A
+    lead of a visitor who did has nothing of the flood."""
+    journey, session = obs.journey, obs.session
+    if not isinstance(journey, Journey):
+        return
+    seen_more = journey.second is not False or (isinstance(session, Session) and session.landings > 1)
     for cell in obs.campaign.cells if isinstance(obs.campaign, Campaign) else ():
         found = flood(cell)
-        if found is not None:
-            yield Signal(
-                "campaign.form_flood",
-                evidence=(
-                    f"{cell.clicks} in {_span(cell.minutes)}, usual is {cell.usual}",
-                    f"{cell.engaged / 10:.0f} %",
-                    f"{cell.engaged_usual / 10:.0f} %",
-                ),
-                strength=round(found, 3),
-            )
+        if found is None or (seen_more if cell.deep else journey.assets > 0):
+            continue
+        yield Signal(
+            "campaign.form_flood",
+            evidence=(
+                f"{cell.clicks} in {_span(cell.minutes)}, usual is {cell.usual}",
+                f"{cell.engaged / 10:.0f} % of those who send it {_CAME[cell.deep]}",
+                f"{cell.engaged_usual / 10:.0f} %",
+            ),
+            strength=round(found * (ONE_PAGE if cell.deep else 1), 3),
+        )
 
 
 def _night(campaign: Campaign) -> Iterator[Signal]:

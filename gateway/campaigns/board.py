@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from detectors.behaviour import Campaign, Cell, Journey
-from detectors.campaign import flood
+from detectors.campaign import flood, made
 from detectors.observation import (
     Kind,
     Lead,
@@ -26,7 +26,7 @@ from detectors.observation import (
 )
 from gateway.campaigns.buckets import BATCH, Buckets
 from gateway.campaigns.cells import Candidates, form_part, in_words, parts, site_of, whole_site
-from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, PARTS, SPAN, History
+from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, LATELY, PARTS, SPAN, History
 from gateway.campaigns.hours import LocalHours
 from gateway.log import log
 from gateway.metrics import Metrics
@@ -164,14 +164,19 @@ class Board:
             self._follow(obs.at, bucket, keys, looks)
 
     def _sent(self, obs: Observation) -> None:
-        """A form was posted. What its visitor did before is known by now: nothing is followed. Who fetched parts of a page went on."""
+        """A form was posted. What its visitor did before is known by now: nothing is followed. Who fetched parts of a page went on,
+        who saw a second page went deeper."""
         if not isinstance(obs.lead, Lead):
             return
         bucket, key = obs.at // US // BUCKET_S, form_part(obs.site, obs.lead.form)
         adds = self._adds.setdefault(bucket, Counter())
         adds[f"{key}{CLICKS}".encode()] += 1
-        if isinstance(obs.journey, Journey) and obs.journey.assets >= 0 and not obs.is_partial("journey"):
-            adds[f"{key}{ENGAGED}".encode()] += obs.journey.assets > 0
+        journey = obs.journey
+        if isinstance(journey, Journey) and journey.assets >= 0 and not obs.is_partial("journey"):
+            adds[f"{key}{DEEP}".encode()] += (
+                journey.second is True or isinstance(obs.session, Session) and obs.session.landings > 1
+            )
+            adds[f"{key}{ENGAGED}".encode()] += journey.assets > 0
             adds[f"{key}{FOLLOWED}".encode()] += 1
 
     def note(self, key: bytes) -> None:
@@ -301,6 +306,10 @@ class Board:
             for key, cell in cells.items()
             if key != whole_site(site_of(key)) and (share := flood(cell)) is not None
         }
+        for key in floods:
+            lately = self.history.cell(key, LATELY)
+            if lately is not None and (share := made(lately)) is not None:
+                cells[key] = msgspec.structs.replace(cells[key], made=round(share * 1000))
         before, self.seen = self.seen, Seen(cells, assets, floods)
         for key in floods.keys() - before.floods.keys():
             await self._began(key, cells[key], floods[key], now)

@@ -34,6 +34,9 @@ names for all of them must bring each as many clicks as real campaigns have; oth
 LENGTHS = (2, 6, 36)
 """Windows, in buckets: twenty minutes for a flood, an hour, six hours for what is slow. The last bucket is not over yet."""
 
+LATELY = LENGTHS[:2]
+"""Those that say what is going on now: six hours remember a flood that is long over."""
+
 AROUND = (-6, -4, -2, 0, 2, 4, 6)
 """Windows of an earlier day that are compared: those that ended up to an hour before or after this time of day."""
 
@@ -149,13 +152,13 @@ class History:
         series = self.series.get(key)
         return -1 if series is None else self._engaged_usual(key, series, PARTS)
 
-    def cell(self, key: str) -> Cell | None:
-        """The window in which the cell differs most from what is usual; None where it had no click for hours."""
+    def cell(self, key: str, lengths: tuple[int, ...] = LENGTHS) -> Cell | None:
+        """The window, of these lengths, in which the cell differs most from what is usual; None where it had no click in the longest."""
         series = self.series.get(key)
-        if series is None or not series.total(CLICKS, self.now, LENGTHS[-1]):
+        if series is None or not series.total(CLICKS, self.now, lengths[-1]):
             return None
         most: tuple[float, int, int, tuple[int, int, int]] | None = None
-        for length in LENGTHS:
+        for length in lengths:
             clicks = series.total(CLICKS, self.now, length)
             usual = self._usual.get((key, length))
             if usual is None:

@@ -40,7 +40,7 @@ def page_key(scope: bytes, session: bytes) -> bytes:
 class JourneyPlan:
     """Operations of one arrival. `at` is the place of the first in `ops`, -1 where nothing is asked."""
 
-    __slots__ = ("_click_at", "_networks_at", "_session", "at", "looks", "page")
+    __slots__ = ("_click_at", "_networks_at", "_page_at", "_session", "at", "looks", "page")
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class JourneyPlan:
         """
         landings, submissions = scopes
         before = len(ops)
-        self._networks_at = self._click_at = -1
+        self._networks_at = self._click_at = self._page_at = -1
         self._session = bool(session)
         self.looks: tuple[bytes, ...] = ()
         self.page = b""
@@ -70,6 +70,9 @@ class JourneyPlan:
                 self._networks_at = len(ops)
                 ops.append(Hit(b"w" + landings + session, network_mark))
         if arrival.kind is Kind.SUBMISSION:
+            if session:
+                self._page_at = len(ops)
+                ops.append(Look(self.page))
             click = carried_click(arrival)
             if click is not None:
                 self._click_at = len(ops)
@@ -114,9 +117,15 @@ class JourneyPlan:
                 landed = True
             elif known is None and settled and self._click_at not in partial:
                 landed = False
+        second: bool | None = None
+        if self._page_at >= 0:
+            page = results[self._page_at]
+            second = (
+                True if isinstance(page, Sealed) else False if page is None and self._page_at not in partial else None
+            )
         if assets == 0 and assets_usual < 0:
             assets = -1  # they may never come past us
-        return Journey(assets, assets_usual, networks, count, mean, spread, dwell_ms, landed)
+        return Journey(assets, assets_usual, networks, count, mean, spread, dwell_ms, landed, second)
 
 
 def _spread(beats: Beats) -> int:

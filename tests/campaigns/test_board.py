@@ -93,12 +93,15 @@ async def test_a_flood_begins_and_ends_in_log_and_metrics() -> None:
     assert fields["site"] == "acme" and fields["usual"] == 8 and fields["clicks"] > 50  # type: ignore[operator]
     assert board.seen.floods.keys() >= {KEY} and whole_site("acme") not in board.seen.floods
     assert b"leadgate_campaigns_flooded 2.0" in metrics.exposition()
+    assert board.seen.cells[KEY].made > 800  # and each of its clicks is one of them
     for step in range(1, 60):
         at = end + 900 + step * BUCKET_S
         for place in range(4):
             await visit(board, at + place, 200_000 + step * 10 + place, parts=place < 3)
         await board.tick((at + 5) * US)
         await board.tick((at + 200) * US)
+        if step == 9:  # six hours remember the flood; what comes now is none of it
+            assert KEY in board.seen.floods and board.seen.cells[KEY].made == -1
     assert [event for event, _ in told.events[2:]] == ["campaign calm"] * 2
     assert metrics.counts["leadgate_campaign_floods", "acme", "ended"] == 2
 
@@ -190,17 +193,17 @@ async def test_an_unknown_zone_has_no_hour() -> None:
     assert fact is not None and fact.local_hour == -1 and fact.cells == ()
 
 
-def post(at: float, assets: int) -> Observation:
+def post(at: float, assets: int, second: bool = False) -> Observation:
     return Observation(
         Kind.SUBMISSION, "acme", int(at * US), Page("acme.example", "/lead"), Client("192.0.2.1"), Request("POST", "/lead", ()),
-        Unavailable("test"), Unavailable("test"), Session("derived", "00ff", 60, 1, 1), lead=Lead("quote", ()), journey=Journey(assets, 950),
+        Unavailable("test"), Unavailable("test"), Session("derived", "00ff", 60, 1, 1), lead=Lead("quote", ()), journey=Journey(assets, 950, second=second),
     )  # fmt: skip
 
 
 async def forms(board: Board, count: int = 4) -> int:
     """Three posts an hour for so many days, one in thirty-two from a browser with the page in its cache; answers when that ends."""
     for step in range(count * 72):
-        board.saw(post(START + step * 1_200, int(step % 32 > 0)), "", (), b"")
+        board.saw(post(START + step * 1_200, int(step % 32 > 0), step % 5 < 2), "", (), b"")
         await board.tick((START + step * 1_200 + 5) * US)
     return START + count * 86_400
 
@@ -221,11 +224,24 @@ async def test_made_up_leads_flood_a_form_and_people_do_not(assets: int, flooded
     board = Board(MemoryState(), on_event=told)
     end = await forms(board)
     for second in range(0, 3_000, 50):
-        board.saw(post(end + second, assets), "", (), b"")
+        board.saw(post(end + second, assets, second % 150 == 0), "", (), b"")
         await board.tick((end + second) * US)
     assert [event for event, _ in told.events] == (["campaign flooded"] if flooded else [])
     fact = board.form("acme", "quote", (end + 3_000) * US)
     assert fact is not None and (flood(fact.cells[0]) is not None) is flooded
+
+
+@pytest.mark.parametrize(("one_in", "flooded"), [(0, True), (3, False)])
+async def test_forms_of_whole_browsers_that_see_one_page(one_in: int, flooded: bool) -> None:
+    """Programs that drive browsers, or people for pay, fetch the page and send the form; of people some look at a second page."""
+    board = Board(MemoryState())
+    end = await forms(board)
+    for number in range(90):
+        board.saw(post(end + number * 33, 1, bool(one_in) and number % one_in == 0), "", (), b"")
+        await board.tick((end + number * 33) * US)
+    fact = board.form("acme", "quote", (end + 3_000) * US)
+    assert fact is not None and (flood(fact.cells[0]) is not None) is flooded
+    assert fact.cells[0].deep is flooded or not flooded
 
 
 async def test_answers_are_small_however_many_names_there_are() -> None:

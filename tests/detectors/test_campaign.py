@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.behaviour import Campaign, Cell
-from detectors.campaign import ELSEWHERE, detect, flood
+from detectors.behaviour import Campaign, Cell, Journey
+from detectors.campaign import ELSEWHERE, ONE_PAGE, detect, flood, made
 from detectors.observation import (
     Client,
     Kind,
@@ -40,6 +40,7 @@ def found(
     network: Network | Unavailable = HOME,
     campaign: dict[str, str] | None = None,
     ref: Reference = REF,
+    journey: Journey | None = None,
 ) -> dict[str, tuple[str, ...]]:
     obs = Observation(
         kind,
@@ -51,6 +52,7 @@ def found(
         network=network,
         velocity=Unavailable("test"),
         campaign=Campaign(cells, hour),
+        journey=journey,
     )
     return {signal.id: signal.evidence for signal in detect(obs, ref)}
 
@@ -96,16 +98,67 @@ def test_a_share_is_a_share(any_cell: Cell) -> None:
     assert share is None or 0 <= share <= 1
 
 
+def test_a_single_click_is_one_of_a_flood_where_every_part_of_it_is() -> None:
+    flooded = cell(name="publisher x", made=950)
+    assert found(cell(made=930), flooded)["campaign.excess_click"] == ("campaign roofs", "93")
+    new = cell(name="publisher new", windows=3, usual=0)
+    assert "campaign.excess_click" in found(flooded, new)  # too young to be judged
+    small = cell(name="publisher small", clicks=60, usual=2, spread=1, engaged_usual=-1)
+    assert "campaign.excess_click" in found(flooded, small)
+    assert "campaign.excess_click" not in found(flooded, cell(name="small", clicks=6, usual=2, engaged_usual=-1))
+    as_ever = cell(name="publisher y", clicks=40, engaged=600)
+    half = cell(name="publisher z", made=790)
+    for other in (as_ever, half, cell(name="over for an hour")):
+        told = found(flooded, other)
+        assert "campaign.flood" in told and "campaign.excess_click" not in told
+
+
+def test_how_much_of_a_flood_is_made() -> None:
+    deep = cell(clicks=600, usual=12, deep=True, engaged=0, engaged_usual=420, followed=300)
+    assert made(deep) == 1 - 12 / 600
+    assert made(cell(clicks=6000, usual=12, deep=True, engaged=0, engaged_usual=420, followed=60)) == pytest.approx(
+        1 - 2 / 60 / 0.42
+    )
+    assert made(cell(clicks=600, usual=300, spread=9, engaged=0)) == 0.5  # the people who come anyway
+    some_read_on = made(cell(clicks=600, usual=12, deep=True, engaged=100, engaged_usual=420, followed=300))
+    assert some_read_on is not None and some_read_on < 0.75
+    few_seen = made(cell(clicks=600, usual=12, engaged=0, engaged_usual=900, followed=20))
+    assert few_seen is not None and few_seen < 0.9
+    assert made(cell(engaged=600)) is None
+
+
+FORM = cell(name="form quote", clicks=58, usual=4, spread=2, engaged=90, engaged_usual=955, followed=58)
+
+
 def test_a_form_post_is_told_of_its_form_only() -> None:
-    form = cell(name="form quote", clicks=58, usual=4, spread=2, engaged=90, engaged_usual=955, followed=58)
-    told = found(form, kind=Kind.SUBMISSION, hour=3, campaign={"utm_campaign": "roofs"})
-    assert told == {"campaign.form_flood": ("58 in 60 minutes, usual is 4", "9 %", "96 %")}
+    told = found(FORM, kind=Kind.SUBMISSION, hour=3, campaign={"utm_campaign": "roofs"}, journey=Journey(0, 950))
+    assert told == {
+        "campaign.form_flood": (
+            "58 in 60 minutes, usual is 4",
+            "9 % of those who send it fetched anything of a page",
+            "96 %",
+        )
+    }
+
+
+@pytest.mark.parametrize(("journey", "told"), [(Journey(3, 950), False), (Journey(-1, 950), True), (None, False)])
+def test_who_fetched_the_page_is_none_of_those_who_flood_the_form(journey: Journey | None, told: bool) -> None:
+    assert ("campaign.form_flood" in found(FORM, kind=Kind.SUBMISSION, journey=journey)) is told
+
+
+@pytest.mark.parametrize(("second", "told"), [(True, False), (None, False), (False, True)])
+def test_forms_of_visitors_who_see_one_page_only(second: bool | None, told: bool) -> None:
+    deep = cell(name="form quote", clicks=90, usual=4, spread=2, deep=True, engaged=20, engaged_usual=420, followed=90)
+    signals = found(deep, kind=Kind.SUBMISSION, journey=Journey(5, 950, second=second))
+    assert ("campaign.form_flood" in signals) is told
+    assert not told or signals["campaign.form_flood"][1] == "2 % of those who send it saw a second page"
+    assert 0 < ONE_PAGE < 1
 
 
 def test_many_forms_of_people_are_no_flood() -> None:
     """A television spot: fifteen times the forms, by people whose browsers fetched the page as ever."""
     spot = cell(name="form quote", clicks=58, usual=4, spread=2, engaged=930, engaged_usual=955, followed=58)
-    assert found(spot, kind=Kind.SUBMISSION) == {}
+    assert found(spot, kind=Kind.SUBMISSION, journey=Journey(0, 950)) == {}
 
 
 @pytest.mark.parametrize(("hour", "told"), [(0, False), (1, True), (4, True), (5, False), (-1, False)])

@@ -86,6 +86,15 @@ async def test_parts_of_pages_are_known_at_the_next_page() -> None:
     assert (await facts(40, client=Client("203.0.113.9"))).assets == 0  # somebody else
 
 
+async def test_a_second_page_is_known_when_the_form_comes() -> None:
+    facts = Facts()
+    assert (await facts()).second is None  # nobody asks at a page view
+    assert (await facts(5, Kind.SUBMISSION)).second is False
+    facts.collector.fetched(arrival(6), True)
+    await facts.board.tick(START + 7 * SECOND)
+    assert (await facts(9, Kind.SUBMISSION)).second is True
+
+
 async def test_parts_of_pages_of_a_cookie_session() -> None:
     facts, cookie = Facts(), {"session_mode": "cookie", "cookie": ("a" * 32, START)}
     await facts(**cookie)
