@@ -42,8 +42,10 @@ _IPORIGIN_CRAWLERS = {
     "Meta": "meta",
     "PerplexityBot": "perplexity",
 }
-_IPORIGIN_CARRIERS = frozenset({"Cogent"})
-"""Carriers that the package counts as hosting; households of a dozen small access providers stand in their ranges."""
+_IPORIGIN_UNREAD = frozenset({"Cogent", "CDN77", "DataCamp"})
+"""Ranges that say less than the operator's number. Households of a dozen small access providers stand in those of
+Cogent, a carrier that the package counts as hosting; Datacamp (CDN77) rents out machines, a sixth of all VPN exits
+among them, and the package counts all of it as a content network."""
 
 _IPORIGIN_RELAYS = frozenset({"Apple Private Relay"})
 
@@ -173,7 +175,7 @@ def _iporigin() -> Iterator[LabelledRange]:
 
 
 def _iporigin_label(provider: str, kind: str) -> str | None:
-    if provider in _IPORIGIN_CARRIERS:
+    if provider in _IPORIGIN_UNREAD:
         return None
     if kind == "bot":
         return f"crawler:{_IPORIGIN_CRAWLERS.get(provider, provider.lower().replace(' ', '-'))}"

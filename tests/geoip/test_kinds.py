@@ -102,6 +102,13 @@ def test_shipped_tables_name_kinds_only() -> None:
         (16509, "hosting"),
         (24940, "hosting"),
         (15169, ""),  # crawlers, offices and people's proxies under one number
+        (29447, "mobile"),  # Iliad's phones in Italy, under a hoster's name
+        (132003, "education"),
+        (202283, "government"),  # tax offices browse through their data centre
+        (58172, ""),  # homes in Kazakhstan, under the name of a data centre
+        (213176, "proxy"),
+        (206804, "hosting"),
+        (42201, "vpn"),
     ],
 )
 def test_well_known_operators(asn: int, kind: str) -> None:
@@ -131,6 +138,15 @@ def test_well_known_operators(asn: int, kind: str) -> None:
         ("Example Mobile Telecom", "mobile"),
         ("Orange County Department of Roads", "government"),
         ("Grand Hotel Example", "business"),
+        ("Ornek Bulut Bilisim A.S.", "hosting"),
+        ("Mizban Dadeh Example LLC", "hosting"),
+        ("Exemplo Computacao em Nuvem LTDA", "hosting"),
+        ("EXAMPLEHEBERG SAS", "hosting"),
+        ("Broadbandidc Example", ""),
+        ("Nicolo Example", ""),  # a first name, no colocation
+        ("Office Of The Registrar General Example", "government"),
+        ("Kommunales Rechenzentrum Beispiel", "government"),
+        ("Caixa dos Servidores do Estado", "business"),  # civil servants, no servers
         ("Banco de Ejemplo S.A.", "business"),
         ("Klinikum Beispielstadt", "business"),
         ("Example Corporation", "business"),

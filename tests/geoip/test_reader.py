@@ -49,6 +49,13 @@ def test_strongest_label_first(reader: NetworkReader, address: str, first: str) 
     assert reader.lookup(address).labels[0] == first
 
 
+def test_rented_machines_of_a_content_network_are_told_as_rented() -> None:
+    """VPN makers rent from Datacamp; the package that names its ranges counts them as a content network."""
+    shipped = NetworkReader([None])
+    assert shipped.lookup("89.187.171.1").kind == "hosting"
+    assert shipped.lookup("1.1.1.1").kind == "cdn"  # people's tunnels leave by these
+
+
 def test_an_ordinary_line_has_no_labels(reader: NetworkReader) -> None:
     assert reader.lookup("84.160.1.1") == Network()
 
