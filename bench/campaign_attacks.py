@@ -134,6 +134,17 @@ def stuffing_homes(chance: random.Random, day: float, size: float, habits: Habit
     ]  # fmt: skip
 
 
+def stuffing_browsers(chance: random.Random, day: float, size: float, habits: Habits) -> list[Visitor]:
+    """The same by whole browsers, which fetch all of the page."""
+    return [
+        Visitor(
+            day + chance.uniform(9, 21) * HOUR, home(chance), chance.randrange(visitors.SETS), {},
+            (LANDING, PARTS, Step(chance.uniform(70, 200), "lead")), "stuffing, whole browsers", lead=made_up_lead(chance),
+        )
+        for _ in range(int(600 * size))
+    ]  # fmt: skip
+
+
 def farm(chance: random.Random, day: float, size: float, habits: Habits) -> list[Visitor]:
     """People in one room with twenty-five phones, who fill in one form by hand for pay, six hundred times."""
     phones = [chance.randrange(visitors.SETS) for _ in range(25)]
@@ -278,6 +289,7 @@ ATTACKS: dict[str, Attack] = {
     "click-id replay": replay,
     "lead stuffing": stuffing,
     "stuffing, a lead a home": stuffing_homes,
+    "stuffing, whole browsers": stuffing_browsers,
     "form farm": farm,
     "competitor's office": competitor,
     "flood and spot": spot_and_flood,

@@ -71,7 +71,8 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     name           what the part is and its value, for people: "campaign roofs", "publisher example.com", "creative 7113"
     clicks, usual, spread      clicks in the last window; median and scaled median absolute deviation of earlier ones
     engaged, engaged_usual     share of visitors who went on within two minutes, in thousandths, now and usually; -1 unknown
-    deep           False: on to anything (parts of the page, a second page, a form); True: on to a second page or a form, where that share fell more
+    deep           False: on to anything (parts of the page, a second page, a form); True: on to a second page or a form, where that share's fall is less
+                   by chance
     windows        earlier windows that the baseline stands on; 0: there is none yet
     minutes        length of the window
     followed       visitors of the window on whom `engaged` stands
@@ -106,16 +107,22 @@ class Campaign(msgspec.Struct, frozen=True, tag_field="fact", tag="campaign", gc
 
 class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=False):
     """How the pointer moved before the form was sent, as numbers made of the path; the path itself is not kept. Shares and spreads (standard
-    deviation divided by mean) in thousandths.
+    deviation divided by mean) in thousandths. Reports that stand alone in time, as taps on a screen make them, are left out of all but `hold_ms`.
 
     moves, span_ms   reported moves, and the time from the first to the last
     interval_spread  of the times between moves
     step_spread      of the lengths of steps
-    still            share of moves that led nowhere
+    still            share of moves that led nowhere, between moves that did
     repeated         share of the step that occurs most often
-    reversals        share of turns by more than 2 rad (115 degrees)
+    reversals        share of turns by more than 90 degrees that directly follow another such turn
     turn_mrad        median turn between steps
     hold_ms          shortest time a button was held, -1 where none was
+    movements        runs of moves without a pause and without a button held
+    arrivals         of these, those that came to rest where the pointer was reported next
+    arrival_speed    speed at arrival as a share of the movement's highest; -1 where fewer than three arrivals tell
+    arrival_spread   spread of the lengths of steps within a movement, the same
+    time_spread      spread of the times that at least four arrivals of different length took; -1 where there are not so many
+    oblique, straight  movements along none of the eight directions of a compass, and those of them that keep to a line
     """
 
     moves: int
@@ -127,6 +134,13 @@ class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=F
     reversals: int = 0
     turn_mrad: int = 0
     hold_ms: int = -1
+    movements: int = 0
+    arrivals: int = 0
+    arrival_speed: int = -1
+    arrival_spread: int = -1
+    time_spread: int = -1
+    oblique: int = 0
+    straight: int = 0
 
 
 class Company(msgspec.Struct, frozen=True, tag_field="fact", tag="company", gc=False):

@@ -15,7 +15,6 @@ from detectors.behaviour import Campaign, Cell, Journey
 from detectors.observation import (
     Kind,
     Observation,
-    Session,
 )
 from detectors.signal import Signal
 from geoip.network import Network
@@ -85,13 +84,18 @@ def flood(cell: Cell) -> float | None:
     """Share of the cell's clicks that is in excess and unengaged, 0..1; None where it is not flooded or nobody can tell."""
     if not _more(cell):
         return None
-    if cell.engaged < 0 or cell.followed < 1 or cell.engaged_usual < LEAST_USUAL:
+    if fell(cell.engaged, cell.engaged_usual, cell.followed, deep=cell.deep) < CERTAIN:
         return None
-    usual, now = cell.engaged_usual / 1000, cell.engaged / 1000
-    error = math.sqrt(max(usual * (1 - usual), 0.01) / cell.followed)
-    if now > (FALLEN_DEEP if cell.deep else FALLEN) * usual or usual - now < CERTAIN * error:
-        return None
-    return min((cell.clicks - cell.usual) / cell.clicks, 1 - now / usual)
+    return min((cell.clicks - cell.usual) / cell.clicks, 1 - cell.engaged / cell.engaged_usual)
+
+
+def fell(now: int, usual: int, followed: int, *, deep: bool) -> float:
+    """By how many standard errors a share of engaged visitors (in thousandths, -1 unknown) is below what is usual; 0 where it is not far below, or tells
+    nothing. deep: the share of those who went on to a second page or a form."""
+    if now < 0 or followed < 1 or usual < LEAST_USUAL or now > (FALLEN_DEEP if deep else FALLEN) * usual:
+        return 0.0
+    share = usual / 1000
+    return (usual - now) / 1000 / math.sqrt(max(share * (1 - share), 0.01) / followed)
 
 
 def _more(cell: Cell) -> bool:
@@ -160,13 +164,12 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
 def _form(obs: Observation) -> Iterator[Signal]:
     """The form against its own past: far more is sent than usual, by visitors of whom far fewer ever fetched parts of a page, or saw a second one. A
     lead of a visitor who did has nothing of the flood."""
-    journey, session = obs.journey, obs.session
+    journey = obs.journey
     if not isinstance(journey, Journey):
         return
-    seen_more = journey.second is not False or (isinstance(session, Session) and session.landings > 1)
     for cell in obs.campaign.cells if isinstance(obs.campaign, Campaign) else ():
         found = flood(cell)
-        if found is None or (seen_more if cell.deep else journey.assets > 0):
+        if found is None or (journey.second is not False if cell.deep else journey.assets > 0):
             continue
         yield Signal(
             "campaign.form_flood",

@@ -173,9 +173,7 @@ class Board:
         adds[f"{key}{CLICKS}".encode()] += 1
         journey = obs.journey
         if isinstance(journey, Journey) and journey.assets >= 0 and not obs.is_partial("journey"):
-            adds[f"{key}{DEEP}".encode()] += (
-                journey.second is True or isinstance(obs.session, Session) and obs.session.landings > 1
-            )
+            adds[f"{key}{DEEP}".encode()] += journey.second is True
             adds[f"{key}{ENGAGED}".encode()] += journey.assets > 0
             adds[f"{key}{FOLLOWED}".encode()] += 1
 

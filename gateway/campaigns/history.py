@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 
 from detectors.behaviour import Cell
+from detectors.campaign import fell
 from gateway.campaigns.cells import FORM, SEPARATOR, SITE, in_words, is_form
 
 BUCKET_S = 600
@@ -175,9 +176,9 @@ class History:
             now = series.total(letter, self.now, length) * 1000 // followed if followed >= LEAST_FOLLOWED else -1
             shares.append((now, self._engaged_usual(key, series, letter)))
         (now, before), deeper = shares
-        deep = min(now, before, *deeper) > 0 and deeper[0] * before < now * deeper[1]
-        if deep or (deeper[0] == 0 < deeper[1] and now > 0):  # fell more
-            (now, before), deep = deeper, True
+        deep = fell(*deeper, followed, deep=True) > fell(now, before, followed, deep=False)  # less by chance
+        if deep:
+            now, before = deeper
         return Cell(
             in_words(key),
             clicks,
