@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from detectors.anomaly.explain import explain
-from detectors.anomaly.reading import vector
+from detectors.anomaly.reading import Values, vector
 from detectors.observation import Observation
 from detectors.signal import Signal
 
@@ -28,23 +28,22 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if active is None and shadow is None:
         return
     values = vector(obs)
-    unknown = len([value for value in values if value != value])
-    if len(values) - unknown < models.limits.least_known * len(values):
-        return
     if active is not None and (found := opinion("anomaly.unusual", active, models, values)) is not None:
         yield found
     if shadow is not None and (found := opinion("anomaly.shadow", shadow, models, values)) is not None:
         yield found
 
 
-def opinion(name: str, model: Model, models: Models, values: list[float]) -> Signal | None:
-    """The finding of one model; None where the observation is usual.
+def opinion(name: str, model: Model, models: Models, values: Values) -> Signal | None:
+    """The finding of one model; None where the observation is usual, or too little of it is known.
 
     Evidence: percentile ("99.8"), what made it unusual, version of the model.
     """
-    percentile = model.judge(values).percentile
+    percentile = model.opinion(values).percentile
     strength = models.limits.strength(percentile)
     if strength <= 0:
+        return None
+    if len([value for value in values if value == value]) < models.limits.least_known * len(values):
         return None
     reasons = "; ".join([part.text for part in explain(model, values)])
     if not reasons:  # unusual in ways that speak for nothing: a person who is slow, or has much patience

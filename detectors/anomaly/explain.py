@@ -6,6 +6,7 @@ Saabas). The sum over all steps is exactly the observation's path length, so not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detectors.anomaly.features import Feature
@@ -46,7 +47,7 @@ def contributions(model: Model, values: list[float]) -> list[float]:
     return [change / trees for change in found]
 
 
-def explain(model: Model, values: list[float], named: int = NAMED) -> tuple[Part, ...]:
+def explain(model: Model, values: Sequence[float], named: int = NAMED) -> tuple[Part, ...]:
     """The features that made the observation unusual, the strongest first. values: as they were read, NaN where not known.
 
     A feature that is not known, or lies on its innocent side of what is usual, is never named: it can only have been on the way of another.

@@ -21,6 +21,9 @@ from detectors.observation import (
 )
 from geoip.network import Network
 
+Values = tuple[float, ...]
+"""Read features. One that is not known is `math.nan` itself where no arithmetic made it, so that what was read alike is equal as a key."""
+
 HOSTING = ("hosting", "cdn")
 LONGEST_TEXT = 20_000
 """Characters of a free text that are looked at."""
@@ -38,14 +41,14 @@ _ALWAYS = ("address", "prefix", "browser", "session")
 _ABSENT = {name: _UNREAD if name in _ALWAYS else _NOWHERE for name in (*_OF_A_PAGE_VIEW, *_OF_A_FORM)}
 
 
-def vector(obs: Observation) -> list[float]:
+def vector(obs: Observation) -> Values:
     """The features of an observation in the order of its kind's list; NaN where one is not known."""
     return _landing(obs) if obs.kind is Kind.LANDING else _submission(obs)
 
 
-def _landing(obs: Observation) -> list[float]:
-    address, prefix, browser, session, click_row = _rows(obs, _OF_A_PAGE_VIEW)
-    known = _session(obs)
+def _landing(obs: Observation) -> Values:
+    address, prefix, browser, views, click_row = _rows(obs, _OF_A_PAGE_VIEW)
+    session = _session(obs)
     seen = browsers = age = moved = values = nan
     click = obs.click
     if click is None:
@@ -55,28 +58,28 @@ def _landing(obs: Observation) -> list[float]:
         moved = (click.same_network is False) + (click.same_browser is False)
         values = click.values
     hour, near = address[2], prefix[2]
-    return [
+    return (
         hour.count,
         address[3].count,
         hour.count / (hour.distinct or 1),
         near.count / (near.distinct or 1),
         browser[2].distinct,
-        session[0].count,
-        session[3].count,
-        nan if known is None else known.landings / (1 + known.age_s / 60),
+        views[0].count,
+        views[3].count,
+        nan if session is None else session.landings / (1 + session.age_s / 60),
         seen,
         browsers,
         age,
         moved,
         values,
         *_headers(obs),
-        *_journey(obs, known),
-    ]
+        *_journey(obs, session),
+    )
 
 
-def _submission(obs: Observation) -> list[float]:
-    address, prefix, browser, session, email, phone, phones, emails, names, texts = _rows(obs, _OF_A_FORM)
-    known = _session(obs)
+def _submission(obs: Observation) -> Values:
+    address, prefix, browser, posts, email, phone, phones, emails, names, texts = _rows(obs, _OF_A_FORM)
+    session = _session(obs)
     token, duplicate, similar = obs.token, obs.duplicate, obs.similar
     age = uses = bad = nan
     if isinstance(token, RenderToken):
@@ -93,7 +96,7 @@ def _submission(obs: Observation) -> list[float]:
     elif isinstance(similar, Similar) and not obs.is_partial("similar"):
         alike, alike_networks = similar.seen, similar.networks
     ten, hour, near = address[1], address[2], prefix[2]
-    return [
+    return (
         ten.count,
         hour.count,
         address[3].count,
@@ -102,14 +105,14 @@ def _submission(obs: Observation) -> list[float]:
         near.count / (near.distinct or 1),
         browser[2].count,
         browser[2].distinct,
-        session[2].count,
-        session[3].count,
+        posts[2].count,
+        posts[3].count,
         email[3].count,
         email[3].distinct,
         phone[3].count,
         phone[3].distinct,
-        nan if known is None else known.landings,
-        nan if known is None else known.age_s,
+        nan if session is None else session.landings,
+        nan if session is None else session.age_s,
         age,
         uses,
         bad,
@@ -123,8 +126,8 @@ def _submission(obs: Observation) -> list[float]:
         emails[3].distinct,
         names[3].distinct,
         texts[3].distinct,
-        *_journey(obs, known),
-    ]
+        *_journey(obs, session),
+    )
 
 
 def _rows(obs: Observation, dimensions: tuple[str, ...]) -> list[Counts]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly.feature_sets import NAMES
-from detectors.anomaly.reading import vector
+from detectors.anomaly.reading import Values, vector
 from detectors.observation import Kind, Observation
 from gateway.evidence.record import decode, observation_of
 from gateway.model import Label
@@ -75,7 +75,7 @@ async def collect(
     store: Store, site: str, kind: Kind, newest: int, labels: Labelled, told: Told = lambda done: None
 ) -> Collected:
     """told: how many records were read so far."""
-    rows: list[list[float]] = []
+    rows: list[Values] = []
     at: list[int] = []
     read = 0
     async for observation, record_id in accepted(store, site, kind):
@@ -137,9 +137,9 @@ def known(values: Iterable[float]) -> int:
     return sum(value == value for value in values)
 
 
-async def _of(store: Store, site: str, kind: Kind, ids: frozenset[str]) -> list[list[float]]:
+async def _of(store: Store, site: str, kind: Kind, ids: frozenset[str]) -> list[Values]:
     """Features of these records, the newest of them."""
-    found: list[list[float]] = []
+    found: list[Values] = []
     for record_id in sorted(ids, reverse=True)[:MOST_LABELLED]:
         entry = await store.get_record(record_id)
         observation = None if entry is None or entry.type != "record" else observed(entry)
@@ -148,5 +148,5 @@ async def _of(store: Store, site: str, kind: Kind, ids: frozenset[str]) -> list[
     return found
 
 
-def _array(rows: list[list[float]], width: int) -> Rows:
+def _array(rows: list[Values], width: int) -> Rows:
     return np.array(rows, np.float32).reshape(len(rows), width)

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import hashlib
 import random
+from math import nan
 from typing import Any
 
 import msgspec
@@ -18,12 +19,12 @@ from usual_rows import bots, model, trained, usual
 from detectors import anomaly, run
 from detectors.anomaly.explain import contributions, explain
 from detectors.anomaly.feature_sets import FEATURES, NAMES
-from detectors.anomaly.model import Description, Model, Models, decode
+from detectors.anomaly.model import OPINIONS, Description, Model, Models, decode
 from detectors.anomaly.reading import vector
 from detectors.anomaly.trees import ModelProblem, path_depth, unpack
 from detectors.observation import Duplicate, Kind, RenderToken
 from detectors.reference import Reference
-from gateway.models.forest import scaled
+from gateway.models.forest import inputs
 from gateway.models.training import fill, one_sided
 
 KINDS = pytest.mark.parametrize("kind", list(Kind))
@@ -40,7 +41,7 @@ def test_scores_are_those_of_scikit_learn(kind: Kind) -> None:
         [usual(kind, 400, 7), bots(kind, 200, 8), wild, whole, np.zeros((1, len(features)), np.float32)]
     )
     cut = one_sided(fill(rows, made.median), made.median, features)
-    wanted = -made.fitted.score_samples(scaled(cut, features))
+    wanted = -made.fitted.score_samples(inputs(cut, features))
     found = [served.judge(row).score for row in rows.astype(float).tolist()]
     assert np.abs(wanted - np.array(found)).max() < 1e-6
 
@@ -83,6 +84,28 @@ def test_who_is_slower_or_more_thorough_than_others_is_not_unusual() -> None:
         patient[names.index(name)] = value
     assert served.judge(patient) == served.judge(list(served.about.median))
     assert explain(served, patient) == ()
+
+
+def test_what_a_model_remembers_is_what_it_would_say_anew() -> None:
+    """Rows that differ in one feature only, so that none may be left out of what they are known by."""
+    one, other = model(Kind.LANDING), model(Kind.LANDING, seed=3)
+    chance = random.Random(8)
+    for _ in range(20):
+        base = [chance.choice((nan, 0.0, 1, 2.5, 60)) for _ in one.features]
+        rows = [
+            (*base[:place], value, *base[place + 1 :]) for place in range(len(base)) for value in (nan, -0.0, 1.0, 7)
+        ]
+        for row in (*rows, *rows):
+            assert one.opinion(row) == one.judge(row)
+            assert other.opinion(row) == other.judge(row)
+    assert one.opinion.cache_info().hits >= 20 * 4 * len(one.features)
+
+
+def test_a_model_remembers_so_many_and_no_more() -> None:
+    served = model(Kind.LANDING)
+    for number in range(OPINIONS + 10):
+        served.opinion((float(number), *served.about.median[1:]))
+    assert served.opinion.cache_info().currsize == OPINIONS
 
 
 def test_what_is_not_known_counts_neither_for_nor_against() -> None:
