@@ -25,7 +25,7 @@ from detectors.observation import (
     Unavailable,
 )
 from gateway.campaigns.buckets import BATCH, Buckets
-from gateway.campaigns.cells import Candidates, form_part, in_words, parts, site_of, whole_site
+from gateway.campaigns.cells import Candidates, form_part, in_words, site_of, whole_site
 from gateway.campaigns.history import BUCKET_S, CELLS, CLICKS, DEEP, ENGAGED, FOLLOWED, LATELY, PARTS, SPAN, History
 from gateway.campaigns.hours import LocalHours
 from gateway.log import log
@@ -121,9 +121,8 @@ class Board:
 
     # what landings do; nothing here waits
 
-    def campaign(self, site: str, campaign: Mapping[str, str], platform: str, at: int) -> Campaign | None:
-        """The fact for a landing; None where no campaign brought it."""
-        keys = parts(site, campaign, platform)
+    def campaign(self, site: str, keys: Sequence[str], at: int) -> Campaign | None:
+        """The fact for a landing; None where no campaign brought it. keys: of the parts it belongs to (`cells.parts`)."""
         if not keys:
             return None
         cells = self.seen.cells
@@ -137,9 +136,10 @@ class Board:
     def assets_usual(self, site: str) -> int:
         return self.seen.assets.get(site, -1)
 
-    def saw(self, obs: Observation, platform: str, looks: tuple[bytes, ...], page: bytes) -> None:
+    def saw(self, obs: Observation, parts: Sequence[str], looks: tuple[bytes, ...], page: bytes) -> None:
         """A landing or a form post was judged.
 
+        parts   keys of the parts of a campaign that a landing belongs to; () where no campaign brought it
         looks   keys of the seals that tell whether the session went on: to parts of the page, then to a second page and a form; () where there is
                 no session
         page    key of the seal that says that the session saw a second page
@@ -152,15 +152,14 @@ class Board:
         if clicks is None:
             clicks = self._clicks[bucket] = {}
         session = obs.session if isinstance(obs.session, Session) else None
-        named = parts(obs.site, obs.page.campaign, platform)
-        keys = (site, *[key for key in named if self._followed(key)])
+        keys = (site, *[key for key in parts if self._followed(key)])
         for key in keys:
             clicks[key] = clicks.get(key, 0) + 1
         if session is None or not looks:
             return
-        if session.landings > 1 and not named:
+        if session.landings > 1 and not parts:
             self.note(page)
-        if named or session.landings == 1:
+        if parts or session.landings == 1:
             self._follow(obs.at, bucket, keys, looks)
 
     def _sent(self, obs: Observation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from detectors.behaviour import Campaign, Company, MailDomain
 from detectors.employer import company_of
@@ -16,6 +16,7 @@ from detectors.observation import (
     Unavailable,
 )
 from gateway.campaigns.board import Board
+from gateway.campaigns.cells import parts
 from gateway.facts.arrival import Arrival
 from gateway.facts.identity import Hashes, browser_of, places, session_hash
 from gateway.facts.journey import asset_key, page_key
@@ -93,8 +94,11 @@ class Collector:
             company = company_of(network, named)
         if not self._began:
             self._began = arrival.at
-        board, site, platform = self._board, arrival.site, "" if arrival.click is None else arrival.click.platform
+        board, site, click = self._board, arrival.site, arrival.click
         usual = -1 if board is None else board.assets_usual(site)
+        brought_by: tuple[str, ...] = ()
+        if board is not None and arrival.kind is Kind.LANDING:
+            brought_by = parts(site, arrival.page.campaign, "" if click is None else click.platform)
         form = plan.form
         found = Observation(
             arrival.kind,
@@ -115,20 +119,20 @@ class Collector:
             mail,
             None if form is None else form.similar(results),
             plan.journey.read(results, answers.partial, usual, arrival.at - self._began >= SETTLED_US),
-            self._campaign(arrival, platform),
+            self._campaign(arrival, brought_by),
             company=company,
             pointer=arrival.pointer,
         )
         if board is not None and not dry:
-            board.saw(found, platform, plan.journey.looks, plan.journey.page)
+            board.saw(found, brought_by, plan.journey.looks, plan.journey.page)
         return found
 
-    def _campaign(self, arrival: Arrival, platform: str) -> Campaign | None:
-        """Of a landing its campaign, of a post its form."""
+    def _campaign(self, arrival: Arrival, brought_by: Sequence[str]) -> Campaign | None:
+        """Of a landing its campaign, of a post its form. brought_by: keys of the campaign's parts."""
         if self._board is None:
             return None
         if arrival.kind is Kind.LANDING:
-            return self._board.campaign(arrival.site, arrival.page.campaign, platform, arrival.at)
+            return self._board.campaign(arrival.site, brought_by, arrival.at)
         return self._board.form(arrival.site, arrival.lead.form, arrival.at) if isinstance(arrival.lead, Lead) else None
 
     def fetched(self, arrival: Arrival, page: bool) -> None:

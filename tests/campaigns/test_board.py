@@ -10,6 +10,7 @@ from detectors.behaviour import Journey
 from detectors.campaign import flood
 from detectors.observation import Client, Kind, Lead, Observation, Page, Request, Session, Unavailable
 from gateway.campaigns import board as boards
+from gateway.campaigns import cells
 from gateway.campaigns.board import Board
 from gateway.campaigns.buckets import LEAST, READ
 from gateway.campaigns.cells import SEPARATOR, whole_site
@@ -21,6 +22,7 @@ from gateway.stores.hot.memory import MemoryState
 US = 1_000_000
 START = 1_780_012_800  # on the edge of a day
 ROOFS = {"utm_campaign": "roofs"}
+PARTS = cells.parts("acme", ROOFS, "google")
 KEY = f"acme{SEPARATOR}campaign{SEPARATOR}roofs"
 
 
@@ -48,7 +50,8 @@ class Told:
 
 async def visit(board: Board, at: float, number: int, *, parts: bool, **landing_: Any) -> None:
     looks, page = keys(number)
-    board.saw(landing(at, number, **landing_), "google", looks, page)
+    seen = landing(at, number, **landing_)
+    board.saw(seen, cells.parts(seen.site, seen.page.campaign, "google"), looks, page)
     if parts:
         board.note(looks[0])
 
@@ -69,14 +72,14 @@ async def days(board: Board, count: int, *, each: int = 4, engaged: float = 0.75
 async def test_clicks_come_back_as_cells() -> None:
     board = Board(MemoryState(), zone=lambda site: "Europe/Berlin")
     end = await days(board, 4, each=12)
-    fact = board.campaign("acme", ROOFS, "google", end * US)
+    fact = board.campaign("acme", PARTS, end * US)
     assert fact is not None
     (roofs, google) = fact.cells
     assert (roofs.name, google.name) == ("campaign roofs", "publisher google")
     assert roofs.windows >= 14 and roofs.usual == roofs.clicks
     assert 740 <= roofs.engaged <= 760 and 740 <= roofs.engaged_usual <= 760
     assert fact.local_hour == 2  # midnight in London
-    assert board.campaign("acme", {}, "", end * US) is None
+    assert board.campaign("acme", (), end * US) is None
     assert 740 <= board.assets_usual("acme") <= 760
     assert board.assets_usual("other") == -1
 
@@ -133,9 +136,9 @@ async def test_two_processes_see_one_campaign_and_one_of_them_tells() -> None:
 async def test_a_second_page_is_noted_where_no_ad_led_to_it() -> None:
     board = Board(MemoryState())
     looks, page = keys(1)
-    board.saw(landing(START, 1, campaign={}, landings=2, age_s=9), "", looks, page)
+    board.saw(landing(START, 1, campaign={}, landings=2, age_s=9), (), looks, page)
     assert list(board._seals) == [page]
-    board.saw(landing(START, 2, landings=2, age_s=9), "google", *keys(2))  # a second click on an ad is no second page
+    board.saw(landing(START, 2, landings=2, age_s=9), PARTS, *keys(2))  # a second click on an ad is no second page
     assert list(board._seals) == [page]
 
 
@@ -167,7 +170,7 @@ async def test_a_state_that_stands_in_says_nothing_of_campaigns() -> None:
     board = Board(Away())
     end = await days(board, 1)
     assert not board.seen.cells
-    assert board.campaign("acme", ROOFS, "google", end * US) is not None
+    assert board.campaign("acme", PARTS, end * US) is not None
 
 
 async def test_calls_are_small() -> None:
@@ -189,7 +192,7 @@ async def test_calls_are_small() -> None:
 
 async def test_an_unknown_zone_has_no_hour() -> None:
     board = Board(MemoryState(), zone=lambda site: "Nowhere/Land")
-    fact = board.campaign("acme", ROOFS, "google", START * US)
+    fact = board.campaign("acme", PARTS, START * US)
     assert fact is not None and fact.local_hour == -1 and fact.cells == ()
 
 
@@ -203,7 +206,7 @@ def post(at: float, assets: int, second: bool = False) -> Observation:
 async def forms(board: Board, count: int = 4) -> int:
     """Three posts an hour for so many days, one in thirty-two from a browser with the page in its cache; answers when that ends."""
     for step in range(count * 72):
-        board.saw(post(START + step * 1_200, int(step % 32 > 0), step % 5 < 2), "", (), b"")
+        board.saw(post(START + step * 1_200, int(step % 32 > 0), step % 5 < 2), (), (), b"")
         await board.tick((START + step * 1_200 + 5) * US)
     return START + count * 86_400
 
@@ -224,7 +227,7 @@ async def test_made_up_leads_flood_a_form_and_people_do_not(assets: int, flooded
     board = Board(MemoryState(), on_event=told)
     end = await forms(board)
     for second in range(0, 3_000, 50):
-        board.saw(post(end + second, assets, second % 150 == 0), "", (), b"")
+        board.saw(post(end + second, assets, second % 150 == 0), (), (), b"")
         await board.tick((end + second) * US)
     assert [event for event, _ in told.events] == (["campaign flooded"] if flooded else [])
     fact = board.form("acme", "quote", (end + 3_000) * US)
@@ -237,7 +240,7 @@ async def test_forms_of_whole_browsers_that_see_one_page(one_in: int, flooded: b
     board = Board(MemoryState())
     end = await forms(board)
     for number in range(90):
-        board.saw(post(end + number * 33, 1, bool(one_in) and number % one_in == 0), "", (), b"")
+        board.saw(post(end + number * 33, 1, bool(one_in) and number % one_in == 0), (), (), b"")
         await board.tick((end + number * 33) * US)
     fact = board.form("acme", "quote", (end + 3_000) * US)
     assert fact is not None and (flood(fact.cells[0]) is not None) is flooded
