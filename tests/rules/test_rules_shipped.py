@@ -100,6 +100,9 @@ def test_verified_crawlers_open_landing_pages_and_nothing_else_does(landing: Mak
 
 
 FLOODED = ("campaign.form_flood", "session.no_assets")
+EXCESS = ("campaign.flood", "campaign.excess_click")
+CLICKS = Velocity.of({"address/86400": Count(24, 3), "paid/86400": Count(23, 23)})
+READS = Velocity.of({"address/86400": Count(60, 3), "paid/86400": Count(23, 23)})
 CASES = [
     # composite, kind, signals, facts, does it apply
     ("shared-address", "landing", ("velocity.address.landing",), {"velocity": CROWD, "network": PHONES}, True),
@@ -162,7 +165,10 @@ CASES = [
         True,
     ),
     ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 30, 1)}, True),
-    ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 90, 1)}, False),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 90, 1)}, True),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("cookie", "ab", 90_000, 1)}, False),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("derived", "ab", 30, 1)}, True),
+    ("form-flood-visitor", "submission", FLOODED, {"session": Session("derived", "ab", 90, 1)}, False),
     (
         "form-flood-visitor",
         "submission",
@@ -194,6 +200,14 @@ CASES = [
         {"session": Session("derived", "ab", 60, 4), "network": PHONES},
         False,
     ),
+    ("flood-click", "landing", EXCESS, {}, True),
+    ("flood-click", "landing", (*EXCESS, "network.language_country"), {}, True),
+    ("flood-click", "landing", (*EXCESS, "session.no_assets"), {}, False),
+    ("flood-click", "landing", EXCESS, {"network": SERVERS}, False),
+    ("clicks-for-their-own-sake", "landing", ("click.many_from_one",), {"velocity": CLICKS}, True),
+    ("clicks-for-their-own-sake", "landing", ("click.many_from_one",), {"velocity": CLICKS, "network": PHONES}, False),
+    ("clicks-for-their-own-sake", "landing", ("click.many_from_one",), {"velocity": READS}, False),
+    ("clicks-for-their-own-sake", "landing", ("click.many_from_one", "campaign.flood"), {"velocity": CLICKS}, False),
     ("slip-of-the-pen", "submission", ("email.no_mail", "email.mistyped"), {}, True),
     ("slip-of-the-pen", "submission", ("email.no_mail",), {}, False),
     ("name-from-elsewhere", "submission", ("name.gibberish", "phone.network_country"), {}, True),
