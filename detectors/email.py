@@ -159,6 +159,15 @@ def _judge(value: str, domains: EmailDomains) -> Iterator[Signal]:
             meant = meant_ending(found.domain)
             if meant is not None:
                 yield Signal("email.mistyped", evidence=(f".{ending}", f".{meant}"))
+            unlisted = domains.unlisted(found.domain, found.registrable)
+            if unlisted is not None and unlisted.word:
+                yield Signal(
+                    "email.unknown_service",
+                    evidence=(unlisted.word, f".{unlisted.ending}"),
+                    strength=unlisted.strength,
+                )
+            elif unlisted is not None:
+                yield Signal("email.fleeting_ending", evidence=(f".{unlisted.ending}",))
 
 
 def _tidy(address: str) -> str:

@@ -1,7 +1,7 @@
 """What is known of mail domains: throw-away providers, relays, free mail, and the exceptions that keep real people out of those lists.
 
-Two lists of throw-away domains of very different quality are kept apart: a curated one (each entry reviewed by its maintainers) and a merged one
-(sixteen times as long, with many mistakes). A domain matches exactly or by its registrable domain, never by a parent above that: parents are shared
+Lists of throw-away domains of very different quality are kept apart: a curated one (each entry reviewed by its maintainers) and two merged ones
+(sixteen times as long together, with many mistakes). A domain matches exactly or by its registrable domain, never by a parent above that: parents are shared
 suffixes, and whole universities stand below them.
 """
 
@@ -20,7 +20,7 @@ from publicsuffixlist import PublicSuffixList
 
 from detectors import email_typos
 from detectors.data_files import load
-from detectors.email_names import MailNames
+from detectors.email_names import MailNames, Unlisted
 
 _SUFFIXES = PublicSuffixList()
 
@@ -172,6 +172,12 @@ class EmailDomains:
                 return Found(DomainKind.DISPOSABLE_MERGED, name, "merged")
         return Found(DomainKind.OTHER)
 
+    def unlisted(self, domain: str, registered: str) -> Unlisted | None:
+        """Weak signs in the name of a domain that `classify` calls OTHER; None for one that somebody looked at, or below a vetted suffix."""
+        if registered in self.exceptions or self._vetted(domain):
+            return None
+        return self.names.unlisted(registered)
+
     def _vetted(self, domain: str) -> bool:
         """Does the domain stand below a suffix that only vetted bodies get?"""
         rest = domain
@@ -193,16 +199,21 @@ def _builtin() -> EmailDomains:
 
 
 def _merged_list() -> Iterator[str]:
-    """Domains of the merged list, less those its own maintainers take back.
+    """Domains of two merged lists, less those the maintainers of the first take back.
 
-    Its files are read where they lie: importing the package would keep a second copy of all of it in memory.
+    Their files are read where they lie: importing the packages would keep a second copy of all of it in memory.
     """
-    spec = find_spec("is_burner_email")
+    burner, scraped = _folder("is_burner_email") / "data", _folder("disposable_email")
+    taken_back = frozenset(_lines(burner / "whitelist.txt"))
+    for path in (burner / "blacklist.txt", scraped / "domains.txt"):
+        yield from (name for name in _lines(path) if name not in taken_back)
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("is-burner-email is not installed")
-    folder = Path(spec.submodule_search_locations[0], "data")
-    taken_back = frozenset(_lines(folder / "whitelist.txt"))
-    return (name for name in _lines(folder / "blacklist.txt") if name not in taken_back)
+        raise ModuleNotFoundError(f"{package}: a list of throw-away domains is not installed")
+    return Path(spec.submodule_search_locations[0])
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -33,6 +33,11 @@ WORDS = {
     "imitated": ["hotmail"],
     "imitated_at_start": ["gmail"],
     "dynamic": ["dyn.example"],
+    "service": ["mail"],
+    "no_service": ["ismail"],
+    "service_homes": ["org"],
+    "old_endings": ["com"],
+    "fleeting_endings": ["cfd"],
 }
 
 
