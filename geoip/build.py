@@ -22,6 +22,7 @@ from geoip.ranges import V4_BITS, V6_BITS
 from geoip.sources import Progress, Span
 
 DATABASE_TYPE = "Leadgate-Networks"
+_EARLIEST = date(1990, 1, 1)
 ATTRIBUTION = (
     "IP Geolocation by DB-IP (https://db-ip.com/), RouteViews (https://www.routeviews.org/) and NRO "
     "(https://www.nro.net/), CC BY 4.0"
@@ -84,6 +85,8 @@ def build(
     kinds      also store what kind of network each is; the gateway does not need it and decides at each look-up
     Raises GeoipError where the sources are damaged, or less than `demands`.
     """
+    if of < _EARLIEST:
+        raise GeoipError(f"no database of networks is of {of}: name the day the data is of")
     leaves = _Leaves(kinds)
     root, clipped, networks, known = SearchTreeNode(), 0, 0, 0
     lists = (list(announced), list(held))
@@ -141,8 +144,9 @@ class _Leaves:
 
 
 def _in_order(spans: list[Span], bits: int) -> tuple[list[Span], int]:
-    """Sorted, none overlapping; where two do, the later one gives way. Also answers how often that was."""
-    spans.sort()
+    """Sorted, none overlapping; where two do, the later one gives way, and of the same networks those that were named
+    later. Also answers how often that was."""
+    spans.sort(key=lambda span: (span.first, span.last))
     kept: list[Span] = []
     clipped, end = 0, -1
     for span in spans:
@@ -176,13 +180,15 @@ def _joined(announced: Sequence[Span], held: Sequence[Span], leaves: _Leaves) ->
             if side is not None
         ]
         until = min(ends)
-        leaf = leaves.of(
-            system.asn if system is not None and in_system else None,
-            system.organisation if system is not None and in_system else None,
-            (holder.country if holder is not None and in_holder else None)
-            or (system.country if system is not None and in_system else None),
-        )
-        if segments and segments[-1].leaf is leaf and segments[-1].last == at - 1:
+        asn = organisation = country = None
+        if system is not None and in_system:
+            asn, organisation, country = system.asn, system.organisation, system.country
+        if holder is not None and in_holder:
+            country = holder.country or country
+        leaf = leaves.of(asn, organisation, country)
+        if asn is None and organisation is None and country is None:
+            pass  # a source of more than is asked for here: nobody is named
+        elif segments and segments[-1].leaf is leaf and segments[-1].last == at - 1:
             segments[-1] = segments[-1]._replace(last=until)
         else:
             segments.append(_Segment(at, until, leaf))

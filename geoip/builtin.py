@@ -14,6 +14,7 @@ import lzma
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -29,6 +30,8 @@ NAME = "networks"
 KEPT = 3
 """Unpacked databases left in a cache directory: those of other releases that are in use beside this one."""
 _CHUNK = 1 << 20
+_LEFT_S = 3600
+"""Seconds after which nobody unpacks into a file any more."""
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 24, "lc": 0, "lp": 2, "pb": 2}]
 """lp and pb: the search tree is 24-bit numbers; these settings pack it 2 % smaller than the defaults."""
 
@@ -74,11 +77,14 @@ def unpacked(wanted: Shipped, environ: Mapping[str, str] = os.environ) -> Iterat
     for directory in cache_directories(environ):
         with contextlib.suppress(OSError):
             if _private(directory):
-                yield _cached(wanted, directory)
-                return
-    with _passing() as (file, path):
-        _copy(wanted, file)
-        yield path
+                found = _cached(wanted, directory)
+                break
+    else:
+        with _passing() as (file, path):
+            _copy(wanted, file)
+            yield path
+        return
+    yield found  # not above: what the caller raises is none of ours to suppress
 
 
 def cache_directories(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -133,16 +139,19 @@ def _tidy(directory: Path) -> None:
         found = sorted(directory.glob(f"{NAME}-*.mmdb"), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in found[KEPT:]:
             old.unlink()
+        for left in directory.glob(f".{NAME}-*"):  # by a process that was killed while it unpacked
+            if left.stat().st_mtime < time.time() - _LEFT_S:
+                left.unlink()
 
 
 @contextmanager
 def _passing() -> Iterator[tuple[IO[bytes], Path]]:
     """A file without a lasting name: in memory where the system has that, else in the directory for temporary files."""
     if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
-        with os.fdopen(os.memfd_create(f"leadgate-{NAME}"), "wb", buffering=0) as file:
+        with os.fdopen(os.memfd_create(f"leadgate-{NAME}"), "wb") as file:
             yield file, Path(f"/proc/self/fd/{file.fileno()}")
     else:
-        with tempfile.NamedTemporaryFile(prefix=f"leadgate-{NAME}-", buffering=0) as named:
+        with tempfile.NamedTemporaryFile(prefix=f"leadgate-{NAME}-") as named:
             yield named.file, Path(named.name)
 
 

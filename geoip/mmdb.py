@@ -194,8 +194,8 @@ def _asn(source: Mapping[str, Any]) -> int | None:
     value = source.get("autonomous_system_number", source.get("asn"))
     if isinstance(value, str):  # IPinfo: "AS15169"
         value = value.upper().removeprefix("AS")
-        return int(value) or None if value.isascii() and value.isdigit() and len(value) <= 10 else None
-    return value if isinstance(value, int) and value > 0 else None
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None
+    return value if type(value) is int and 0 < value < 1 << 32 else None
 
 
 def _organisation(source: Mapping[str, Any]) -> str | None:

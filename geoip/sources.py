@@ -121,7 +121,7 @@ def _dated(manifest: bytes) -> date | None:
         version = json.loads(manifest).get("version")
         found = _VERSION_DATE.search(version) if isinstance(version, str) else None
         return datetime(*map(int, found.groups())).date() if found else None  # type: ignore[arg-type]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
 
 
@@ -135,16 +135,16 @@ def _file(path: Path, progress: Progress, shown: str | None = None) -> Iterator[
 
 def _csv(path: Path, shown: str) -> Iterator[Span]:
     with path.open("rb") as raw, io.TextIOWrapper(raw, "utf-8", errors="replace", newline="") as text:
-        for number, row in enumerate(csv.reader(text), 1):
-            if not row or row[0].startswith("#"):
-                continue
-            try:
-                yield _row(row)
-            except (ValueError, OSError, IndexError) as error:
-                raise GeoipError(
-                    f"{shown}:{number}: not a network ({error}); expected are first address, last address, AS number, "
-                    "organisation, or first, last, country"
-                ) from error
+        rows = csv.reader(text)
+        try:
+            for row in rows:
+                if row and not row[0].startswith("#"):
+                    yield _row(row)
+        except (ValueError, OSError, IndexError, csv.Error) as error:
+            raise GeoipError(
+                f"{shown}:{rows.line_num}: not a network ({error}); expected are first address, last address, AS number, "
+                "organisation, or first, last, country"
+            ) from error
 
 
 def _row(row: list[str]) -> Span:
@@ -153,7 +153,10 @@ def _row(row: list[str]) -> Span:
     if last < first:
         raise ValueError("the last address stands before the first")
     if len(row) >= 4:
-        return Span(bits, first, last, asn=int(row[2]) or None, organisation=row[3] or None)
+        asn = int(row[2])
+        if not 0 <= asn < 1 << 32:
+            raise ValueError("the AS number has not 32 bits")
+        return Span(bits, first, last, asn=asn or None, organisation=row[3] or None)
     country = row[2].upper()
     if len(country) != 2 or not (country.isascii() and country.isalpha()):
         raise ValueError("the country is not two letters")

@@ -67,6 +67,8 @@ def labelled(network: str, label: str) -> LabelledRange:
     address, _, length = network.partition("/")
     family, bits = (AF_INET6, V6_BITS) if ":" in address else (AF_INET, V4_BITS)
     first = int.from_bytes(inet_pton(family, address))
+    if not 0 <= int(length) <= bits:
+        raise ValueError(f"{network} has a prefix that no address has")
     size = 1 << (bits - int(length))
     if first % size:
         raise ValueError(f"{network} has bits set behind its prefix")

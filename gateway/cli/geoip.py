@@ -47,9 +47,14 @@ def lookup(
     found, wrong = [], []
     for address in addresses:
         try:
-            found.append(explain.explain(reader, address))
+            reader.labels_of(address)
         except GeoipError as error:
             wrong.append(f"{address}: {error}. Write it like 192.0.2.7 or 2001:db8::7, without port and brackets")
+            continue
+        try:
+            found.append(explain.explain(reader, address))
+        except GeoipError as error:  # a database that is damaged at this place
+            wrong.append(f"{address}: {error}")
     if as_json:
         print_json({"items": [one.as_json() for one in found], "problems": wrong})
     else:

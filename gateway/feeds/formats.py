@@ -29,6 +29,7 @@ _PREFIX_KEYS = frozenset({
 """Keys below which published JSON lists hold their networks: Google's, Apple's and Bing's ipv4Prefix, AWS' ip_prefix,
 Azure's addressPrefixes, Fastly's and Cloudflare's lists."""
 
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _TOR_PROSE = ("ExitNode ", "Published ", "LastStatus ")
 
 
@@ -52,12 +53,17 @@ def _guessed(text: str) -> Format:
     if head in "{[" and head:
         return "json"
     first = next((line for line in text[: 64 * MAX_LINE].splitlines() if line.strip() and line[0] not in "#;"), "")
-    return "csv" if "," in first else "netset"
+    return "csv" if "," in _bare(first) else "netset"
+
+
+def _bare(line: str) -> str:
+    """Without a comment at its end."""
+    return line.split("#", 1)[0].split(";", 1)[0].strip()
 
 
 def _netset(line: str) -> str | None:
     """The network of a line, or None where it holds none by design."""
-    bare = line.split("#", 1)[0].split(";", 1)[0].strip()
+    bare = _bare(line)
     if not bare or bare.startswith(_TOR_PROSE):
         return None
     words = bare.replace(" - ", "-").split()
@@ -111,7 +117,10 @@ def parsed(written: str) -> Iterable[Network]:
         if ends[0].version != ends[1].version:
             raise ValueError("from an IPv4 address to an IPv6 one")
         return ipaddress.summarize_address_range(*ends)
-    return (ipaddress.ip_network(written, strict=False),)
+    network = ipaddress.ip_network(written, strict=False)
+    if network.version == 6 and network.subnet_of(_MAPPED):  # visitors are looked up by the IPv4 address
+        network = ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return (network,)
 
 
 def _json(text: str) -> list[Network]:

@@ -70,7 +70,8 @@ def described(reader: NetworkReader) -> dict[str, Any]:
             }
             for d in reader.databases
         ],
-        "feeds": [{"label": f.label, "fetched": day(f.fetched_at), "sha256": f.sha256} for f in reader.feeds],
+        # not when: a list that was fetched again and holds the same decides the same
+        "feeds": [{"label": f.label, "sha256": f.sha256} for f in reader.feeds],
     }
 
 
@@ -81,7 +82,7 @@ def day(at_s: float) -> str:
 def networks_in_words(told: dict[str, Any]) -> list[str]:
     """`described`, a line for people for each database and feed."""
     lines = [f"{d['name']} database ({d['type']}), data of {d['date']}" for d in told.get("databases", ())]
-    return lines + [f"feed {f['label']}, fetched {f['fetched']}" for f in told.get("feeds", ())]
+    return lines + [f"feed {f['label']}, content {f['sha256'][:12]}" for f in told.get("feeds", ())]
 
 
 def credit(told: dict[str, Any]) -> str:

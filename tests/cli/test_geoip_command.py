@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.config.load import parse
+from geoip.builtin import shipped, unpacked
 from geoip.mmdb import Database
 
 DOCS = Path(__file__).parents[2] / "docs" / "operators" / "geoip.md"
@@ -46,6 +47,17 @@ def test_lookup_of_what_is_no_address() -> None:
     code, text, error = run("lookup", "example.com", "1.2.3.4:80", "8.8.8.8")
     assert code == 2 and "AS15169" in text
     assert "example.com: not an IP address. Write it like 192.0.2.7" in error and "1.2.3.4:80" in error
+
+
+def test_a_database_that_is_damaged_is_not_taken_for_a_wrong_address(place: Path) -> None:
+    with unpacked(shipped()) as path:
+        content = bytearray(path.read_bytes())
+    size = content.rindex(b"\xab\xcd\xefMaxMind.com")
+    content[size // 3 : size - 64] = b"\xff" * (size - 64 - size // 3)
+    (place / "own.mmdb").write_bytes(content)
+    (place / "leadgate.yaml").write_text(SITE + "geoip: {database: own.mmdb}\n")
+    code, _, error = run("lookup", "84.160.1.1")
+    assert code == 2 and "own.mmdb: damaged" in error and "Write it like" not in error
 
 
 def test_lookup_by_settings(place: Path) -> None:

@@ -45,9 +45,21 @@ async def test_taken_and_looked_up(config: Config) -> None:
     assert reader.lookup("62.1.2.3").kind == "proxy"
     told = described(reader)
     assert [one["label"] for one in told["feeds"]] == ["tor:exits", "proxy:own"]
-    assert networks_in_words(told)[0].startswith("builtin database (Leadgate-Networks), data of 2026-")
+    lines = networks_in_words(told)
+    assert lines[0].startswith("builtin database (Leadgate-Networks), data of 2026-")
+    assert lines[1] == f"feed tor:exits, content {told['feeds'][0]['sha256'][:12]}"
     assert "https://db-ip.com/" in credit(told)
     assert [path.name for path in config.feed_files[0].parent.iterdir()].count("exits.feed") == 1
+
+
+async def test_fetched_again_with_the_same_content_is_the_same(config: Config) -> None:
+    """The day it was fetched is no part of a generation's content."""
+    await refresh(config, now=lambda: 1_790_000_000.0)
+    before = described(open_networks(config).reader)
+    await refresh(config, now=lambda: 1_790_900_000.0)
+    reader = open_networks(config).reader
+    assert reader.feeds[0].fetched_at == 1_790_900_000
+    assert described(reader) == before
 
 
 @pytest.mark.parametrize(

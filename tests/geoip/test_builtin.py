@@ -60,6 +60,22 @@ def test_damaged_cache_is_replaced(cache: Path, damage: str) -> None:
         assert again.read_bytes() == content
 
 
+def test_what_its_user_raises_is_passed_on(cache: Path) -> None:
+    with pytest.raises(PermissionError, match="mine"), unpacked(shipped()):
+        raise PermissionError("mine")
+
+
+def test_what_killed_processes_left_is_cleared(cache: Path) -> None:
+    cache.mkdir(mode=0o700)
+    for name, old in ((".networks-left", 86_400.0), (".networks-busy", 0.0)):
+        (cache / name).write_bytes(b"x")
+        at = (cache / name).stat().st_mtime - old
+        os.utime(cache / name, (at, at))
+    with unpacked(shipped()):
+        assert {file.name for file in cache.iterdir()} >= {".networks-busy"}
+        assert not (cache / ".networks-left").exists()
+
+
 def test_old_releases_do_not_pile_up(cache: Path) -> None:
     cache.mkdir(mode=0o700)
     for number in range(6):

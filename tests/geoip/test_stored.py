@@ -30,7 +30,19 @@ def test_written_and_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["cut", "changed", "no head", "other release", "host bits", "not text", "empty", "no number", "no day", "deep"],
+    [
+        "cut",
+        "changed",
+        "no head",
+        "other release",
+        "host bits",
+        "too wide",
+        "not text",
+        "empty",
+        "no number",
+        "no day",
+        "deep",
+    ],
 )
 def test_damaged(tmp_path: Path, damage: str) -> None:
     content = stored.write(feed("tor:exits", "192.0.2.0/24", "198.51.100.0/24"))
@@ -41,6 +53,7 @@ def test_damaged(tmp_path: Path, damage: str) -> None:
         "no head": content.partition(b"\n")[2],
         "other release": content.replace(b'"leadgate_feed": 1', b'"leadgate_feed": 2'),
         "host bits": host_bits,
+        "too wide": stored.write(feed("tor:exits", "0.0.0.0/-5")),
         "not text": content + b"\xff",
         "empty": b"",
         "no number": content.replace(b"1790000000", b"1e999"),
