@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from disposable_email_domains import blocklist
 from faker import Faker
+from faker.config import AVAILABLE_LOCALES
 from is_burner_email import is_burner
 
 from bench.grounds import data
@@ -25,6 +26,8 @@ AGED = "2025-01-01"
 """Domains listed from this day on are looked for by lists that end with it."""
 
 NAMES = 2_000
+FIRMS = 20
+"""Made-up domains of firms for each locale of Faker; they stand beside the good domains where lists are aged and names have to tell."""
 
 
 def rows(judge: Judge) -> list[Row]:
@@ -42,6 +45,7 @@ def rows(judge: Judge) -> list[Row]:
         found += Ground(
             name, bad, good, (*ours, *_peers(frozenset())), "by construction: both lists are in ours"
         ).rows()
+    good += _firms()
     late = [row["domain"] for row in dated if row["first_listed"] >= AGED]
     gone = frozenset(late)
     for name, merged_too in (("the curated list", False), ("both lists", True)):
@@ -50,6 +54,15 @@ def rows(judge: Judge) -> list[Row]:
         title = f"throw-away domains listed after {AGED}, not yet in {name}"
         found += Ground(title, late, good, scorers, "without DNS: mail hosts are not looked at").rows()
     return found + _syntax(judge) + _roles(judge)
+
+
+def _firms() -> list[str]:
+    found = []
+    for locale in sorted(set(AVAILABLE_LOCALES) - {"fr_QC"}):  # an old name of fr_CA
+        fake = Faker(locale)
+        fake.seed_instance(7)
+        found += [fake.domain_name() for _ in range(FIRMS)]
+    return found
 
 
 def _at(domain: str) -> Observation:
