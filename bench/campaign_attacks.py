@@ -233,6 +233,15 @@ def sale(chance: random.Random, day: float, size: float, habits: Habits) -> list
     return crowd
 
 
+def to_the_form(chance: random.Random, day: float, size: float, habits: Habits) -> list[Visitor]:
+    """A new advertisement that leads right to the form: a thousand people in a day, of whom one in four sends it and nobody needs a second page."""
+    eager = habits._replace(second=0.02, form=0.25, by_ad=1.0)
+    crowd = [person(chance, day + chance.uniform(8, 22) * HOUR, habits=eager) for _ in range(int(1000 * size))]
+    for each in crowd:
+        each.campaign = CAMPAIGNS[2]
+    return crowd
+
+
 def in_app(chance: random.Random, day: float, size: float, habits: Habits) -> list[Visitor]:
     """A publisher puts the ad into its app: four thousand readers in one app's browser on phones, of whom two in five of those who usually do go on."""
     browsers = [chance.randrange(visitors.SETS) for _ in range(6)]
@@ -298,6 +307,7 @@ ATTACKS: dict[str, Attack] = {
     "newsletter abroad": newsletter,
     "school class": school,
     "sale at midnight": sale,
+    "ad to the form": to_the_form,
     "readers in an app": in_app,
     "deadline in a company": deadline,
     "builder's office": firm,
