@@ -16,7 +16,7 @@ from detectors.anomaly.features import SCHEMA, Feature
 from detectors.anomaly.model import FORMAT, MOST_REFERENCE, QUANTILES, Bins, Description, Direction
 from detectors.data_files import load
 from detectors.observation import Kind
-from gateway.models.forest import SEED, Forest, Rows, grow, scaled
+from gateway.models.forest import SEED, Forest, Rows, grow, inputs, scaled
 
 HELD_BACK = 0.2
 """Share of the traffic, its newest, that a model is compared with and not trained on."""
@@ -30,14 +30,21 @@ LEAST_LABELLED = 0.55
 """The same against labels of the site: people also call things junk that no behaviour tells."""
 LEAST_LABELS = 20
 """Labels of bad traffic below which their ranking is chance."""
-IMAGINED = 0.06
-"""Rows that are added to those a forest is grown on, as a share of them; see `imagined`."""
+IMAGINED = 0.12
+"""Rows that are added to those a forest is grown on, as a share of them; see `imagined`. With half as many, programs that people have nothing alike (a click
+id that moves) were split off too late."""
 MOVED = 0.2
 """Share of an imagined row's features that are moved away from what is usual."""
 FAR = 2.5
 """How far at least, on a logarithmic scale: twelve times as much as usual."""
-KNOT = 1.2
-"""How much longer than exponential the tail of the comparison may be. Measured on made-up traffic: people stay below 1.0, a tenth of programs above."""
+TOO_FAR = 0.65
+"""Share of imagined rows that usual traffic does not surpass; see `without_programs`. Measured on made-up towns: of people at most 5 in a thousand lie
+beyond, of replayed clicks, slow readers and stuffed leads 40 to 90 in a hundred."""
+A_TAIL = 0.01
+"""Share of the comparison that may lie beyond all the same, because people have a tail, too: up to here nothing is left out, so that a site without
+programs is compared with all of its people."""
+OUTLIERS = 0.003
+"""Share that stays of what lies beyond, next to where it begins."""
 SLICES = 10
 """Bins of a feature, of equal share, by which drift is measured."""
 
@@ -94,10 +101,11 @@ def train(traffic: Traffic, now: int) -> Trained:
     for _ in range(PASSES - 1):
         earlier, _ = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
         kept = np.argsort(score(earlier, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
-    fitted, forest = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
+    beyond = imagined(cut[kept], median, features)
+    fitted, forest = grow(np.concatenate([cut[kept], beyond]), features)
     usual = learned[kept]
     draft = Trained(_describe(traffic, now, forest, usual, learned, median, at), forest.onnx, fitted, median)
-    reference = without_knot(np.sort(draft.scores(compared)))
+    reference = without_programs(np.sort(draft.scores(compared)), score(fitted, beyond, features))
     direction = _direction(draft, traffic, reference)
     about = _with(draft.about, reference, direction, used=len(kept), trimmed=len(cut) - len(kept))
     return replace(draft, about=about)
@@ -123,14 +131,20 @@ def _direction(draft: Trained, traffic: Traffic, reference: NDArray[np.float64])
     return Direction(known_bad, labelled, len(traffic.bad), len(good))
 
 
-def without_knot(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores of the comparison without those far beyond where its tail would end: programs among the held-back traffic, which would make their like
-    look usual. At most TRIMMED of them; where more lie beyond, the tail is simply long.
+def without_programs(ascending: NDArray[np.float64], beyond: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores of the comparison without those that are more unusual than most imagined rows (`beyond`): programs among the held-back traffic, which would
+    make their like look usual. How far from usual that is, the site itself says: imagined rows are its own, moved as far as its own traffic is spread.
+
+    Nothing is left out unless more than A_TAIL lie there, by two standard deviations of such a count; and never more than TRIMMED: where more lie there,
+    it is how people are at this site.
     """
-    middle, upper = np.quantile(ascending, (0.5, 0.8))
-    scale = (upper - middle) / np.log(0.5 / 0.2)
-    beyond = ascending > upper + KNOT * scale * np.log(0.2 * 2_000)  # where one in 2,000 would be left
-    return ascending if beyond.mean() > TRIMMED else ascending[~beyond]
+    size = len(ascending)
+    usual = int(np.searchsorted(ascending, np.quantile(beyond, TOO_FAR), "right"))
+    far = size - usual
+    if far <= A_TAIL * size + 2 * np.sqrt(A_TAIL * size):
+        return ascending
+    usual += round(OUTLIERS * size)
+    return ascending[:usual] if size - usual <= TRIMMED * size else ascending
 
 
 def medians(rows: Rows) -> Rows:
@@ -188,7 +202,7 @@ def _whole(column: NDArray[np.float64], feature: Feature) -> NDArray[np.float64]
 
 
 def score(fitted: IsolationForest, rows: Rows, features: tuple[Feature, ...]) -> NDArray[np.float64]:
-    return np.asarray(-fitted.score_samples(scaled(rows, features)), np.float64)
+    return np.asarray(-fitted.score_samples(inputs(rows, features)), np.float64)
 
 
 def examples(kind: Kind, median: Rows) -> Rows:
