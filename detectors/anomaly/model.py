@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
@@ -18,6 +18,7 @@ import msgspec
 
 from detectors.anomaly.feature_sets import FEATURES, NAMES
 from detectors.anomaly.features import SCHEMA, Feature
+from detectors.anomaly.reading import Values
 from detectors.anomaly.score import Scorer
 from detectors.anomaly.trees import ModelProblem, Trees, path_depth, unpack
 from detectors.data_files import load as load_data
@@ -26,8 +27,8 @@ from detectors.observation import Kind
 FORMAT = 1
 """Version of the description's shape."""
 OPINIONS = 4_096
-"""Remembered by a model, about 1 kB each. Visitors look alike to it, above all on their first page: two in five of a made-up site and of an old access log
-had been met before, and nearly all clicks on ads that spread over many addresses."""
+"""Of page views, remembered by a model; about 1 kB each. First visits look alike to it: two in five page views of a made-up site and of an old access log
+had been met before, and nearly all clicks on an ad that come from many addresses."""
 MOST_REFERENCE = 20_000
 """Scores of the comparison; the tail of 20,000 is as fine as anything that is said of it."""
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -113,8 +114,10 @@ class Model:
         self._reference = about.reference
         self._scorer = Scorer(onnx, len(self.features), len(self.walk.root) * about.norm)
         self._try_out()
-        self.opinion = lru_cache(maxsize=OPINIONS)(self.judge)
-        """`opinion(values) -> Opinion`: what `judge` says, and remembers."""
+        self.opinion: Callable[[Values], Opinion] = self.judge  # no two form posts took as many seconds
+        """What `judge` says; of page views remembered."""
+        if about.kind is Kind.LANDING:
+            self.opinion = lru_cache(maxsize=OPINIONS)(self.judge)
 
     @property
     def version(self) -> str:
