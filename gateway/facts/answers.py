@@ -27,7 +27,9 @@ def sealed(place: int, results: Sequence[Result]) -> Sealed | Unavailable | None
 
 def counted(found: Result) -> Counts | Unavailable:
     """What a Hit was answered."""
-    return found if isinstance(found, tuple | Unavailable) else Unavailable("counters: no answer")
+    if isinstance(found, tuple):
+        return found
+    return found if isinstance(found, Unavailable) else Unavailable("counters: no answer")
 
 
 def seen(count: int, place: int, partial: Mapping[int, str]) -> int:

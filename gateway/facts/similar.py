@@ -70,6 +70,8 @@ def _probes(place: int) -> tuple[int, ...]:
 
 
 _PROBES = tuple(_probes(place) for place in range(_PLACES))
+_BEGUN = tuple(blake2b(b"%d" % band, digest_size=16) for band in range(BANDS))
+"""Each key's hash, which begins with its number."""
 
 
 class Sketch(msgspec.Struct, frozen=True, gc=False):
@@ -98,7 +100,9 @@ def name_of(lead: Lead) -> str:
     """The sender's name as it is compared: its words in order of the alphabet, without accents; "" where it is a single word or none."""
     given = lead.values("full_name")[:1] or (*lead.values("first_name")[:1], *lead.values("last_name")[:1])
     plain = unicodedata.normalize("NFKD", " ".join(given)[:200]).casefold()
-    words = "".join([letter for letter in plain if not unicodedata.combining(letter)]).replace(".", " ").split()
+    if not plain.isascii():
+        plain = "".join([letter for letter in plain if not unicodedata.combining(letter)])
+    words = plain.replace(".", " ").split()
     return " ".join(sorted(words)) if len(words) > 1 else ""
 
 
@@ -126,8 +130,7 @@ def _words(text: str, names: Sequence[str]) -> tuple[int, list[str]]:
         text = _RUN.sub(_pairs, text)
     words = (_ascii_words(text) if plain else _other_words(text))[: 2 * MOST_WORDS]
     own = {word for name in names for word in _WORD.findall(name[:100].casefold())}
-    skipped = _GREETINGS | own
-    head = [word for word in words[:_GREETED] if word not in skipped]
+    head = [word for word in words[:_GREETED] if word not in _GREETINGS and word not in own]
     rest = [word for word in words[_GREETED:] if word not in own] if own else words[_GREETED:]
     # numbers, codes, addresses: what a template fills in, one and the same for all
     units = [word if word.isalpha() or not _DIGIT.search(word) else "0" for word in (head + rest)[:MOST_WORDS]]
@@ -175,12 +178,20 @@ def _bands(units: Sequence[bytes]) -> tuple[bytes, ...]:
             if mixed < least[place]:
                 least[place] = mixed
     if _NONE in least:
-        least = [
-            value if value != _NONE else next((least[p] for p in _PROBES[at] if least[p] != _NONE), 0)
-            for at, value in enumerate(least)
-        ]
+        least = [value if value != _NONE else _borrowed(least, place) for place, value in enumerate(least)]
     packed = _PACK.pack(*least)
     size = len(packed) // BANDS
-    return tuple(
-        [blake2b(b"%d" % band + packed[band * size :][:size], digest_size=16).digest() for band in range(BANDS)]
-    )
+    keys = []
+    for band, begun in enumerate(_BEGUN):
+        digest = begun.copy()
+        digest.update(packed[band * size :][:size])
+        keys.append(digest.digest())
+    return tuple(keys)
+
+
+def _borrowed(least: Sequence[int], place: int) -> int:
+    """The value of the first place, in the order of `place`, that has one; 0 where none has."""
+    for other in _PROBES[place]:
+        if least[other] != _NONE:
+            return least[other]
+    return 0
