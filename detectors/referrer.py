@@ -2,8 +2,8 @@
 read into it.
 
 False referrers are mostly sent to statistics scripts, not to sites; lists of them are long, old and name sold
-domains. What is checked is the handful of name families that sell traffic to webmasters, and whether the value is a
-referrer at all.
+domains. What is checked is the handful of name families that sell traffic to webmasters, the rows of made-up shops and
+blogs under cheap endings that came after them, and whether the value is a referrer at all.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ _SPAM = re.compile(
     r"make-?money-?online|semalt|ilovevitaly|darodar|ranksonic|4webmasters|webmaster-traffic"
 )
 
+_ROW = re.compile(
+    r"(?:blogs?|malls?|sale|goods|outlet|traffic|seo)[0-9]*\.(?:top|xyz|online|site|club)$|(?:shop|store)[0-9]*\.xyz$"
+)
+"""Domains registered in rows to be sent as referrers: a first name and "blog", syllables and "sale"."""
+
+_ROW_STRENGTH = 0.5  # somebody may have a real shop or blog of such a name
+
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     value = obs.request.header("referer")
@@ -38,15 +45,21 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
     if finding == "malformed":
         if claimed(obs.request.header("user-agent") or "").family:  # apps and old phones send what they like
             yield Signal("referrer.malformed")
-    elif finding is not None:
-        yield Signal("referrer.spam", (finding,))
+    elif finding is not None and not _own(finding, obs.page.host.lower()):
+        strength = 1.0 if _SPAM.search(finding) else _ROW_STRENGTH
+        yield Signal("referrer.spam", evidence=(finding,), strength=strength)
+
+
+def _own(host: str, site: str) -> bool:
+    """Is the referring host the site itself, or a neighbour above or below it?"""
+    return host == site or host.endswith(f".{site}") or site.endswith(f".{host}")
 
 
 @lru_cache(maxsize=4096)
 def _finding(value: str) -> str | None:
-    """ "malformed", the host name that sells traffic, or None."""
+    """ "malformed", the host name that is sent to appear in statistics, or None."""
     found = _HOST.match(value)
     if found is None:
         return "malformed"
     host = found[1].lower()
-    return host if _SPAM.search(host) else None
+    return host if _SPAM.search(host) or _ROW.search(host) else None
