@@ -37,8 +37,8 @@ CRAWLERS = (
 NO_PEOPLE = frozenset({"hosting", "cdn", "tor", "vpn", "bot"})
 
 RENTED = frozenset({
-    7671, 8987, 9123, 13238, 13335, 13789, 13878, 15114, 22168, 22612, 28195, 29222, 32934, 37963, 38700, 40021, 40913, 44559, 47516, 51559, 52030,
-    54113, 55960, 58519, 63737, 132839, 134548, 135097, 135354, 135629, 137718, 138915, 152194, 197019, 262448, 397280,
+    7671, 8987, 9123, 13238, 13335, 13789, 13878, 15114, 15598, 22168, 22612, 28195, 29222, 32934, 37963, 38700, 40021, 40913, 44559, 47516, 51559, 52030,
+    54113, 55960, 56005, 58519, 63737, 132839, 134548, 135097, 135354, 135629, 137718, 138915, 152194, 197019, 262448, 397280, 397423, 399077,
 })  # fmt: skip
 """Systems of the sample that no list of hosting names and that are hosting, cloud, content or a crawler's own network by what they call themselves
 (Amazon, Alibaba, Contabo, Namecheap, Cloudflare, ...): each was looked at. Whatever else is hit stays a mistake."""
