@@ -111,7 +111,7 @@ class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=F
 
     moves, span_ms   reported moves, and the time from the first to the last
     interval_spread  of the times between moves
-    step_spread      of the lengths of steps
+    step_spread      of the lengths of steps; -1 where they lie along the eight directions of a compass, as keys and switches steer a pointer
     still            share of moves that led nowhere, between moves that did
     repeated         share of the step that occurs most often
     reversals        share of turns by more than 90 degrees that directly follow another such turn
@@ -121,8 +121,7 @@ class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=F
     arrivals         of these, those that came to rest where the pointer was reported next
     arrival_speed    speed at arrival as a share of the movement's highest; -1 where fewer than three arrivals tell
     arrival_spread   spread of the lengths of steps within a movement, the same
-    time_spread      spread of the times that at least four arrivals of different length took; -1 where there are not so many
-    oblique, straight  movements along none of the eight directions of a compass, and those of them that keep to a line
+    oblique, straight  movements along none of the eight directions, and those of them that keep to a line
     """
 
     moves: int
@@ -138,7 +137,6 @@ class Pointer(msgspec.Struct, frozen=True, tag_field="fact", tag="pointer", gc=F
     arrivals: int = 0
     arrival_speed: int = -1
     arrival_spread: int = -1
-    time_spread: int = -1
     oblique: int = 0
     straight: int = 0
 

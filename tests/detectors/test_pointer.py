@@ -28,6 +28,12 @@ HAND = Pointer(
     reversals=5,
     turn_mrad=110,
     hold_ms=70,
+    movements=5,
+    arrivals=4,
+    arrival_speed=80,
+    arrival_spread=900,
+    oblique=3,
+    straight=1,
 )
 
 
@@ -45,12 +51,15 @@ def changed(**values: int) -> Pointer:
 @pytest.mark.parametrize(
     ("values", "signal", "evidence"),
     [
-        ({"interval_spread": 59}, "pointer.even_timing", ("5.9 %", "60")),
-        ({"step_spread": 249}, "pointer.even_steps", ("24.9 %", "60")),
+        ({"interval_spread": 24, "moves": 80}, "pointer.even_timing", ("2.4 %", "80")),
+        ({"step_spread": 219}, "pointer.even_steps", ("21.9 %", "60")),
         ({"still": 41}, "pointer.still", ("4.1 %", "60")),
-        ({"reversals": 61}, "pointer.jitter", ("6.1 %", "60")),
-        ({"turn_mrad": 701}, "pointer.jitter", ("0.5 %", "60")),
+        ({"reversals": 31}, "pointer.jitter", ("3.1 %", "60")),
+        ({"turn_mrad": 601}, "pointer.jitter", ("0.5 %", "60")),
         ({"hold_ms": 0}, "pointer.no_hold", ("0",)),
+        ({"straight": 3}, "pointer.straight", ("3",)),
+        ({"arrival_speed": 601}, "pointer.full_stop", ("60.1 %", "4")),
+        ({"arrival_speed": 481, "arrival_spread": 399}, "pointer.full_stop", ("48.1 %", "4")),
     ],
 )
 def test_each_finding_by_itself(values: dict[str, int], signal: str, evidence: tuple[str, ...]) -> None:
@@ -61,9 +70,18 @@ def test_each_finding_by_itself(values: dict[str, int], signal: str, evidence: t
     "values",
     [
         {},
-        {"interval_spread": 60, "step_spread": 250, "still": 40, "reversals": 60, "turn_mrad": 700, "hold_ms": 5},
+        {"moves": 80, "interval_spread": 25, "step_spread": 220, "still": 40, "reversals": 30, "turn_mrad": 600},
+        {"hold_ms": 5},
+        {"interval_spread": 0, "moves": 79},
+        {"step_spread": -1},
         {"hold_ms": -1},
-        {"moves": 19, "interval_spread": 0, "step_spread": 0, "still": 1000, "reversals": 1000},
+        {"hold_ms": 0, "movements": 0},
+        {"moves": 19, "interval_spread": 0, "step_spread": 0, "still": 1000, "reversals": 1000, "straight": 3},
+        {"arrival_speed": 600},
+        {"arrival_speed": 480, "arrival_spread": 200},
+        {"arrival_speed": -1, "arrival_spread": -1},
+        {"oblique": 1, "straight": 1},
+        {"oblique": 3, "straight": 2},
     ],
 )
 def test_a_hand_a_limit_and_few_moves_say_nothing(values: dict[str, int]) -> None:
