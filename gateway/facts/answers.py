@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detectors.observation import Counts, Unavailable
+from detectors.observation import Unavailable
 from gateway.stores.hot import Result, Sealed
 
 UNKNOWN = b"\0" * 8
@@ -13,23 +13,15 @@ UNKNOWN = b"\0" * 8
 NOWHERE = -1
 """The place of an operation that is not asked for."""
 
+NO_ANSWER = Unavailable("counters: no answer")
+"""Where a Hit was answered by what is no count."""
+
 DAY_S = 86_400
-LEAD_TTL_S = 30 * DAY_S
-TOKEN_TTL_S = 3 * DAY_S
-SESSION_TTL_S = DAY_S
-CLICK_TTL_S = 90 * DAY_S  # an ad platform's own record of a click reaches back 90 days
 
 
 def sealed(place: int, results: Sequence[Result]) -> Sealed | Unavailable | None:
     """What a Seal or Look was answered; None where there is none at this place."""
     return None if place == NOWHERE else results[place]  # type: ignore[return-value]
-
-
-def counted(found: Result) -> Counts | Unavailable:
-    """What a Hit was answered."""
-    if isinstance(found, tuple):
-        return found
-    return found if isinstance(found, Unavailable) else Unavailable("counters: no answer")
 
 
 def seen(count: int, place: int, partial: Mapping[int, str]) -> int:

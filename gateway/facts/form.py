@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from detectors.behaviour import Similar
 from detectors.observation import Duplicate, Lead, RenderToken, Unavailable
-from gateway.facts.answers import DAY_S, LEAD_TTL_S, NOWHERE, TOKEN_TTL_S, UNKNOWN, counted, same, sealed, seconds, seen
+from gateway.facts.answers import DAY_S, NO_ANSWER, NOWHERE, UNKNOWN, same, sealed, seconds, seen
 from gateway.facts.arrival import Arrival
 from gateway.facts.identity import Hashes
 from gateway.facts.similar import Sketch, name_of, sketch
 from gateway.stores.hot import Hit, Operation, Result, Seal
+
+LEAD_TTL_S = 30 * DAY_S
+TOKEN_TTL_S = 3 * DAY_S
 
 
 class FormPlan:
@@ -139,11 +142,10 @@ class FormPlan:
             return None
         seals, most, networks = (sealed(place, results), sealed(place + 1, results)), 1, 1
         for found in results[place + 2 : place + 2 + len(text.bands)]:
-            counts = counted(found)
-            if isinstance(counts, Unavailable):
-                return counts
-            if counts[-1].count > most:
-                most, networks = counts[-1].count, max(networks, counts[-1].distinct)
+            if not isinstance(found, tuple):
+                return found if isinstance(found, Unavailable) else NO_ANSWER
+            if found[-1].count > most:
+                most, networks = found[-1].count, max(networks, found[-1].distinct)
         known = []
         for seal in seals:
             if isinstance(seal, Unavailable):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from detectors.observation import Click, Counts, Kind, Session, Unavailable, Velocity
-from gateway.facts.answers import CLICK_TTL_S, NOWHERE, SESSION_TTL_S, UNKNOWN, counted, same, sealed, seconds, seen
+from gateway.facts.answers import DAY_S, NO_ANSWER, NOWHERE, UNKNOWN, same, sealed, seconds, seen
 from gateway.facts.arrival import Arrival
 from gateway.facts.form import FormPlan
 from gateway.facts.identity import Hashes, browser_of, session_hash
 from gateway.facts.journey import JourneyPlan
 from gateway.stores.hot import Answers, Hit, Look, Operation, Result, Seal, Sealed
 from geoip.network import Network
+
+CLICK_TTL_S = 90 * DAY_S  # an ad platform's own record of a click reaches back 90 days
+SESSION_TTL_S = DAY_S
 
 
 class Plan:
@@ -124,17 +127,13 @@ class Plan:
         return tuple(found.items())
 
     def velocity(self, results: Sequence[Result]) -> Velocity | Unavailable:
-        counts: dict[str, Counts] = dict(zip(self._dimensions, results, strict=False))  # type: ignore[arg-type]
-        if len(counts) == len(self._dimensions) and {tuple}.issuperset(map(type, counts.values())):
-            return Velocity(counts)  # nearly always
-        counts = {}
+        counts: dict[str, Counts] = {}
         for dimension, answer in zip(self._dimensions, results, strict=False):
-            found = counted(answer)
-            if isinstance(found, Unavailable):
-                return found
+            if not isinstance(answer, tuple):
+                return answer if isinstance(answer, Unavailable) else NO_ANSWER
             # several e-mail addresses in one form: the busiest counts
-            if dimension not in counts or counts[dimension][-1].count < found[-1].count:
-                counts[dimension] = found
+            if dimension not in counts or counts[dimension][-1].count < answer[-1].count:
+                counts[dimension] = answer
         return Velocity(counts)
 
     def session(self, results: Sequence[Result]) -> Session | Unavailable | None:
