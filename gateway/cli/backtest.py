@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -11,7 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, operator_store, print_json
+from gateway.cli.common import (
+    BAD_USAGE,
+    UNUSABLE,
+    ConfigOption,
+    JsonOption,
+    fail,
+    load,
+    operator_store,
+    print_json,
+    say,
+)
 from gateway.cli.report import SinceOption, StoreOption, UntilOption, moment_option
 from gateway.config import Config
 from gateway.replay.store import open_for_reading
@@ -54,7 +65,9 @@ class Bar:
             TextColumn("{task.completed:,} records"),
             TextColumn("{task.fields[day]}"),
         )
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.progress = Progress(
+            *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+        )
         self.task = self.progress.add_task("judging", total=None, day="")
 
     def __call__(self, record: Record) -> None:
@@ -126,4 +139,4 @@ def backtest(
         print_json(result.as_json())
         return
     for line in of_backtest(result):
-        typer.echo(line)
+        say(line)

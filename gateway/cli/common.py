@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
+from uuid import UUID
 
 import orjson
 import typer
@@ -15,7 +17,16 @@ import typer
 from gateway import backends
 from gateway import config as configuration
 from gateway.config import Config, ConfigError
-from gateway.stores.errors import StoreError, StoreUnavailable, StoreUnopenable, StoreUnreachable
+from gateway.labels.statement import MAX_BY
+from gateway.reports.terminal import plain
+from gateway.stores.errors import (
+    StoreError,
+    StoreUnavailable,
+    StoreUnopenable,
+    StoreUnreachable,
+    UnknownLead,
+    UnknownRecord,
+)
 from gateway.stores.records import Store
 from geoip.errors import GeoipError
 from rules.problems import RulesError
@@ -31,9 +42,36 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+WHERE_IDS_STAND = "Ids stand in X-Lead-Id, in reports and in `leadgate leads list`."
+
+
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    print(message, file=sys.stderr)
+    say(message, err=True)
     raise typer.Exit(code)
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Prints lines that may hold what strangers wrote: nothing in them moves the operator's cursor."""
+    typer.echo(plain(text), err=err)
+
+
+def an_id(text: str) -> str:
+    """An id as the stores write it, however it was copied; what is no id stays as it is, and is found nowhere."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return text
+
+
+def person(by: str | None) -> str:
+    """Who does it, for the history: the name given, else the system user."""
+    try:
+        name = (getpass.getuser() if by is None else by).strip()
+    except (KeyError, OSError):  # a container's user without an entry in the system's list
+        fail("This system user has no name: say who you are with --by", BAD_USAGE)
+    if not 1 <= len(name) <= MAX_BY or not name.isprintable():
+        fail(f"--by: write a name of 1 to {MAX_BY} characters, on one line", BAD_USAGE)
+    return name
 
 
 def print_json(value: object) -> None:
@@ -70,6 +108,8 @@ def with_store(path: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except (StoreUnavailable, StoreUnreachable) as error:
         fail(f"{error}" + (f"\n{_SPOOLED}" if config.store_place.shared else ""))
+    except (UnknownLead, UnknownRecord) as error:
+        fail(f"{error}. {WHERE_IDS_STAND}")
     except StoreError as error:
         fail(str(error))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, an_id, fail, person, print_json, say, with_store
 from gateway.console import views
 from gateway.labels.csv_file import BadFile, Row, read
 from gateway.labels.statement import BadLabel, moment, statement
@@ -64,7 +64,7 @@ def label(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a lead or page view was: this is what weights are learned from. The same twice is once."""
-    who = by or getpass.getuser()
+    who = person(by)
     if csv is not None:
         if any(each is not None for each in (record_id, what, value, currency, note, at)):
             fail("With --csv all is in the file: leave out id, label, --value, --currency, --note and --at.", BAD_USAGE)
@@ -81,20 +81,17 @@ def label(
         fail("\n".join(f"{field}: {problem}" for field, problem in error.problems), BAD_USAGE)
     except (ValueError, OverflowError):
         fail(f'at: "{at}" is no time; write 2026-11-22 or 2026-11-22T09:30:00Z', BAD_USAGE)
-    wanted = record_id
+    wanted = an_id(record_id)
 
     async def write(store: Store) -> tuple[bool, dict[str, object]]:
-        try:
-            added = await store.label(wanted, told)
-        except UnknownRecord as error:
-            fail(f"{error}. Ids stand in X-Lead-Id, in reports and in `leadgate leads list`.")
+        added = await store.label(wanted, told)
         return added, {"id": wanted, "added": added, "labels": views.labels(await store.events(wanted))}
 
     added, found = with_store(config, write)
     if as_json:
         print_json(found)
     else:
-        typer.echo(told.label if added else f"{told.label}: this was said before, nothing was added")
+        say(told.label if added else f"{told.label}: this was said before, nothing was added")
 
 
 def _many(config: Path | None, csv: Path, by: str, source: str, skip_unknown: bool, as_json: bool) -> None:
@@ -105,9 +102,11 @@ def _many(config: Path | None, csv: Path, by: str, source: str, skip_unknown: bo
             print_json({"written": 0, "problems": [msgspec.to_builtins(each) for each in error.mistakes]})
         fail(f"{csv}: nothing was written.\n{error}", BAD_USAGE)
 
+    quiet = as_json or not sys.stderr.isatty()
+
     async def work(store: Store) -> Counts:
         counts = Counts()
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
             found = await _whose(store, rows, counts, progress)
             if counts.unknown and not skip_unknown:
                 return counts
@@ -121,13 +120,14 @@ def _many(config: Path | None, csv: Path, by: str, source: str, skip_unknown: bo
     if counts.unknown:
         shown = ", ".join(str(line) for line in counts.unknown[:UNKNOWN_SHOWN])
         more = f" and {len(counts.unknown) - UNKNOWN_SHOWN} more" if len(counts.unknown) > UNKNOWN_SHOWN else ""
-        told = f"No lead or record is there for {len(counts.unknown)} rows (lines {shown}{more})."
+        rows_of = "row (line" if len(counts.unknown) == 1 else "rows (lines"
+        told = f"No lead or record is there for {len(counts.unknown)} {rows_of} {shown}{more})."
         remedy = " Nothing was written; correct them, or leave them out with --skip-unknown." if refused else ""
-        typer.echo(told + remedy, err=True)
+        say(told + remedy, err=True)
     if refused:
         raise typer.Exit(1)
     if not as_json:
-        typer.echo(f"{counts.written} labels written, {counts.known} were there before.")
+        say(f"Labels written: {counts.written}. There before: {counts.known}.")
 
 
 async def _whose(store: Store, rows: list[Row], counts: Counts, progress: Progress) -> list[Row]:

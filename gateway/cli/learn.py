@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.backtest import Bar, on_store
-from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, print_json
+from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, print_json, say
 from gateway.cli.report import SinceOption, StoreOption, UntilOption, moment_option
 from gateway.stores.records import Store
 
@@ -88,16 +88,16 @@ def learn(
         )
         return
     for line in of_learned(learned):
-        typer.echo(line)
+        say(line)
     if found is not None:
-        typer.echo("\nOn recorded traffic")
+        say("\nOn recorded traffic")
         for line in of_backtest(found):
-            typer.echo(line)
+            say(line)
     for path in written:
-        typer.echo(f"written: {path}")
+        say(f"written: {path}")
     if written:
-        typer.echo(
+        say(
             f"Nothing is in force yet. Try it: leadgate backtest {out}. Then name it in the settings, rules: {{directory: {out}}}."
         )
     elif learned.changed:
-        typer.echo("Nothing was written: name a directory with --out.")
+        say("Nothing was written: name a directory with --out.")

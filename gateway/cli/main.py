@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +13,20 @@ import typer
 from gateway import config as configuration
 from gateway.cli import checking, db, geoip, leads, model, replaying, report
 from gateway.cli.backtest import backtest
-from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.cli.common import (
+    BAD_USAGE,
+    DONE,
+    FAILED,
+    UNUSABLE,
+    WHERE_IDS_STAND,
+    ConfigOption,
+    JsonOption,
+    an_id,
+    fail,
+    print_json,
+    say,
+    with_store,
+)
 from gateway.cli.crawlers import compare
 from gateway.cli.learn import learn
 from gateway.cli.model_telling import model_then
@@ -134,6 +150,8 @@ def explain(
 ) -> None:
     """Say why a page view or a lead was judged as it was, and what would have altered it."""
 
+    record_id = an_id(record_id)
+
     async def read(
         opened: Store,
     ) -> tuple[StoredEntry | None, tuple[StoredEvent, ...], StoredLead | None, bytes | None]:
@@ -145,31 +163,35 @@ def explain(
         replaying.with_replay_store(store, read) if store is not None else with_store(config, read)
     )
     if entry is None and lead is None:
-        fail(f"{record_id}: no record has this id. Ids stand in X-Lead-Id, in reports and in `leadgate leads list`.")
+        fail(f"{record_id}: no record has this id. {WHERE_IDS_STAND}")
     if as_json:
         print_json(views.record_detail(entry, events, lead, content) if entry is not None else views.lead_summary(lead))  # type: ignore[arg-type]
         return
     if entry is not None:
         record = decode(entry.body)
         what = f"Form {record.form}" if record.form else f"Page view of {record.facts.page.path}"
-        typer.echo(f"{what} on {record.site}, {views.when(record.occurred_at)}")
-        typer.echo(views.explanation_of(record).as_text())
+        say(f"{what} on {record.site}, {views.when(record.occurred_at)}")
+        say(views.explanation_of(record).as_text())
         if (data := views.data_of(content)) is not None:
-            typer.echo("\nNetworks looked up in")
+            say("\nNetworks looked up in")
             for line in (*networks_in_words(data), data["credit"]):
-                typer.echo(f"  {line}")
-        typer.echo(f"\nAnomaly model\n  {model_then(content, record.site, record.kind)}")
+                say(f"  {line}")
+        say(f"\nAnomaly model\n  {model_then(content, record.site, record.kind)}")
     labels = views.label_lines(events)
     if labels:
-        typer.echo("\nLabels")
+        say("\nLabels")
     for line in labels:
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     if lead is not None:
-        typer.echo(f"\nThe lead\n  {lead.state}" + (f": {lead.note}" if lead.note else ""))
+        say(f"\nThe lead\n  {lead.state}" + (f": {lead.note}" if lead.note else ""))
     for found in events:
         detail = ", ".join(f"{key} {value}" for key, value in found.data.items())
-        typer.echo(f"  {views.when(found.at)}  {found.event}" + (f" ({detail})" if detail else ""))
+        say(f"  {views.when(found.at)}  {found.event}" + (f" ({detail})" if detail else ""))
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(OSError):  # what it leads to was exchanged below it; then it stays as it was
+                stream.reconfigure(errors="backslashreplace")  # a terminal of another alphabet shows what it can
     app()

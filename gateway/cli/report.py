@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, fail, print_json, with_store
+from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, fail, print_json, say, with_store
 from gateway.cli.replaying import with_replay_store
 from gateway.console.labels import as_json as estimates
 from gateway.labels.holdouts import ByForm, in_words, measured
@@ -92,14 +93,14 @@ def false_positives(
         print_json(estimates(found))
         return
     for line in in_words(found.total):
-        typer.echo(line)
+        say(line)
     for name, each in found.forms.items():
         if len(found.forms) > 1:
-            typer.echo(f"\nForm {name or '?'}")
+            say(f"\nForm {name or '?'}")
             for line in in_words(each):
-                typer.echo(f"  {line}")
+                say(f"  {line}")
     if html is not None:
-        typer.echo(f"HTML: {html}")
+        say(f"HTML: {html}")
 
 
 @app.command()
@@ -119,7 +120,7 @@ def campaigns(
     where = RecordFilter(site=site, since=moment_option("since", since), until=moment_option("until", until))
     _writable(html)
     columns = SpinnerColumn(), TextColumn("{task.completed:,} records")
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     task = progress.add_task("reading", total=None)
 
     async def read(opened: Store) -> counted.CampaignTally:
@@ -133,6 +134,6 @@ def campaigns(
         print_json(counted.as_json(found))
         return
     for line in counted.in_text(found):
-        typer.echo(line)
+        say(line)
     if html is not None:
-        typer.echo(f"HTML: {html}")
+        say(f"HTML: {html}")

@@ -43,13 +43,15 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """line: 1 is the header; column: its name, "" for the whole line."""
+    """line: 1 is the header, 0 the file itself; column: its name, "" for the whole line."""
 
     line: int
     column: str
     what: str
 
     def __str__(self) -> str:
+        if not self.line:
+            return self.what
         return f"line {self.line}" + (f", column {self.column}" if self.column else "") + f": {self.what}"
 
 
@@ -65,14 +67,14 @@ def read(path: Path, *, by: str, source: str) -> list[Row]:
     rows: list[Row] = []
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise BadFile([Mistake(1, "", f"the file is larger than {MAX_BYTES // 2**20} MiB; split it")])
+            raise BadFile([Mistake(0, "", f"the file is larger than {MAX_BYTES // 2**20} MiB; split it")])
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _lines(file.read())
     except UnicodeDecodeError as error:
         number = error.object[: error.start].count(b"\n") + 1
         raise BadFile([Mistake(number, "", "it is not UTF-8; save the file as CSV UTF-8")]) from error
     except OSError as error:
-        raise BadFile([Mistake(1, "", f"the file cannot be read: {error.strerror}")]) from error
+        raise BadFile([Mistake(0, "", f"the file cannot be read: {error.strerror}")]) from error
     columns: list[str | None] | None = None
     try:
         for line, cells in lines:
@@ -89,10 +91,10 @@ def read(path: Path, *, by: str, source: str) -> list[Row]:
                     break
             if len(mistakes) >= MAX_PROBLEMS:
                 break
-    except csv.Error as error:
-        mistakes.append(Mistake(1, "", f"it is no CSV: {error}"))
+    except _Broken as error:
+        mistakes.append(Mistake(error.line, "", error.what))
     if columns is None and not mistakes:
-        mistakes.append(Mistake(1, "", "the file is empty; its first line names the columns, for example id,label"))
+        mistakes.append(Mistake(0, "", "the file is empty; its first line names the columns, for example id,label"))
     if mistakes:
         raise BadFile(mistakes)
     return rows
@@ -104,9 +106,26 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
     start = 1
-    for cells in reader:
-        yield start, cells
-        start = reader.line_num + 1
+    try:
+        for cells in reader:
+            yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise _Broken(start, str(error)) from error
+
+
+class _Broken(Exception):
+    """Where a row that cannot be read begins, and why, in words of ours for what happens to people."""
+
+    def __init__(self, line: int, told: str) -> None:
+        super().__init__(told)
+        self.line, self.what = line, f"it is no CSV: {told}"
+        if "unexpected end" in told:
+            self.what = "a quote begins here and never ends; take it out, or write it twice"
+        elif "field larger" in told:
+            self.what = f"a cell has more than {MAX_CELL:,} characters; is a closing quote missing?"
+        elif "expected after" in told:
+            self.what = "a quote stands inside a cell; write it twice"
 
 
 def _header(line: int, cells: list[str], mistakes: list[Mistake]) -> list[str | None]:

@@ -17,6 +17,7 @@ from gateway.reports.views import (
     CLASS_MEANINGS,
     CLASS_WORDS,
     DECISION_WORDS,
+    FACT_WORDS,
     PLATFORM_WORDS,
     cut_address,
     network_name,
@@ -52,6 +53,7 @@ def render(traffic: Traffic, source: Provenance, *, full_addresses: bool = False
         ],
         timeline=_timeline(traffic),
         worst=[_row(found, full_addresses) for found in traffic.doubtful],
+        unchecked=[(FACT_WORDS.get(fact, fact), why, count) for fact, why, count in traffic.unchecked],
         cut=not full_addresses,
         widest=max((row.flagged for row in traffic.reasons), default=0),
     )

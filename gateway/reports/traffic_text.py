@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from gateway.reports.flagged_csv import visitor_text
 from gateway.reports.provenance import Provenance
 from gateway.reports.tallies import Classes
+from gateway.reports.terminal import on_one_line, plain
 from gateway.reports.traffic import Share, Traffic, day_name, rate
-from gateway.reports.views import cut_address
+from gateway.reports.views import FACT_WORDS, cut_address
 
 Row = Sequence[object]
 
@@ -30,7 +31,7 @@ def percent(part: int, whole: int) -> str:
 
 def table(rows: Iterable[Row], indent: str = "  ", widest: int = 76) -> list[str]:
     """Columns under one another; text to the left, numbers and percentages to the right."""
-    cells = [[number(cell) if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    cells = [[number(cell) if isinstance(cell, int) else on_one_line(str(cell)) for cell in row] for row in rows]
     if not cells:
         return []
     widths = [min(widest, max(len(row[at]) for row in cells)) for at in range(len(cells[0]))]
@@ -111,11 +112,13 @@ def render(traffic: Traffic, days: Sequence[tuple[str, Classes]], source: Proven
         lines += _section("Page views with an ad click id", _shares(traffic.platforms, "platform"))
     lines += _section("Flagged user agents", [(s.counts.views, visitor_text(s.name)) for s in traffic.agents[:10]])
     lines += _section("No page views", source.not_views)
-    lines += _section("Not known", [(count, f"{fact}: {why}") for fact, why, count in traffic.unchecked[:6]])
+    lines += _section(
+        "Not known", [(count, f"{FACT_WORDS.get(fact, fact)}: {why}") for fact, why, count in traffic.unchecked[:6]]
+    )
     if source.unreadable:
         lines += _section("Lines that could not be read", [(count, why) for why, count in source.unreadable])
         lines += [f"  {file}:{line}: {why}" for file, line, why in source.examples]
-    return "\n".join(lines) + "\n"
+    return plain("\n".join(lines)) + "\n"
 
 
 def _section(title: str, rows: Sequence[Row]) -> list[str]:

@@ -35,6 +35,15 @@ PLATFORM_WORDS = {
     "snap": "Snapchat",
     "yandex": "Yandex",
 }
+FACT_WORDS = {
+    "client": "visitor's address",
+    "network": "network",
+    "velocity": "pace",
+    "session": "session",
+    "click": "click id",
+    "reverse": "host name of the address",
+}
+"""Facts that page views can lack, for people who read reports."""
 DECISION_WORDS = {Decision.ACCEPT: "Accepted", Decision.REVIEW: "For review", Decision.REJECT: "Rejected"}
 
 

@@ -91,10 +91,15 @@ class UnknownRecord(StoreError):
         self.record_id = record_id
 
 
+_NO_COMMAND = ("expired", "erased")
+"""States that nobody can ask for yet."""
+
+
 class IllegalTransition(StoreError):
     def __init__(self, lead_id: str, state: str, wanted: str, allowed: tuple[str, ...]) -> None:
-        may = f"it can become {', '.join(allowed)}" if allowed else "that state is final"
-        super().__init__(f"lead {lead_id} is {state} and cannot become {wanted}: {may}")
+        may = [each for each in allowed if each not in _NO_COMMAND]
+        told = f"it can become {', '.join(may)}" if may else "that state is final"
+        super().__init__(f"lead {lead_id} is {state} and cannot become {wanted}: {told}")
         self.lead_id, self.state, self.wanted = lead_id, state, wanted
 
 

@@ -44,7 +44,7 @@ def test_what_programs_make_of_csv(tmp_path, separator):
 @pytest.mark.parametrize(
     ("content", "where"),
     [
-        ("", [(1, "")]),
+        ("", [(0, "")]),
         ("label\nbot\n", [(1, "")]),
         ("id\n" + ID + "\n", [(1, "")]),
         ("id,label,colour\n", [(1, "colour")]),
@@ -54,7 +54,7 @@ def test_what_programs_make_of_csv(tmp_path, separator):
         (HEAD + ",bot,,,\n", [(2, "")]),
         (HEAD + f"{ID},vip,,,\n{ID},bot,,,soon\n", [(2, "label"), (3, "at")]),
         (HEAD + f"{ID},customer,12,,\n{ID},customer,x,EUR,\n", [(2, "currency"), (3, "value")]),
-        (HEAD + f'{ID},"bot,,,\n', [(1, "")]),
+        (HEAD + f'{ID},"bot,,,\n', [(2, "")]),
         (HEAD.encode() + b"\xff\xfe,bot,,,\n", [(2, "")]),
         ("email,label\nnobody,bot\n", [(2, "")]),
     ],
@@ -69,12 +69,26 @@ def test_bounds(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_file, "MAX_PROBLEMS", 2)
     assert len(mistakes(tmp_path, HEAD + "x,y,,,\n" * 50)) <= 3
     monkeypatch.setattr(csv_file, "MAX_BYTES", 10)
-    assert mistakes(tmp_path, HEAD) == [(1, "")]
+    assert mistakes(tmp_path, HEAD) == [(0, "")]
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(BadFile, match="cannot be read"):
+    with pytest.raises(BadFile, match=r"^the file cannot be read"):
         read(tmp_path / "none.csv", by="ann", source="csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('"bot', "line 3: a quote begins here and never ends"),
+        ('"bo"t', "line 3: a quote stands inside a cell"),
+        ("b" * 10_001, "line 3: a cell has more than 10,000 characters"),
+    ],
+)
+def test_a_row_that_is_no_csv_is_named_in_words(tmp_path, row, told):
+    (tmp_path / "labels.csv").write_text(f"id,label\n{ID},bot\n{ID},{row}\n{ID},bot\n")
+    with pytest.raises(BadFile, match=told):
+        read(tmp_path / "labels.csv", by="ann", source="csv")
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b", "\x0c", "\x1e"])

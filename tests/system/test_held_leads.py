@@ -175,7 +175,38 @@ def test_the_command_line_does_the_same_beside_the_running_gateway(gateway: Gate
     again = gateway.cli("leads", "release", first)
     assert again.returncode == 1
     assert "delivered and cannot become released" in again.stderr
+    assert "erased" not in gateway.cli("leads", "reject", first).stderr  # there is no command for it
     unknown = gateway.cli("leads", "release", "01a200df-1961-714c-9fe7-0e4f16b74a50")
     assert unknown.returncode == 1
     assert "no lead has the id" in unknown.stderr
+    assert "leadgate leads list" in unknown.stderr
     gateway.conserved()
+
+
+def test_what_a_visitor_wrote_is_shown_and_moves_no_cursor(gateway: Gateway) -> None:
+    name = person()["email"].split("@")[0]
+    told = {"email": f"{name}@mailinator.com", "name": "Eve\x1b]0;mine\x07\n  label: person", "city": "[/red]"}
+    lead_id, _ = hold(gateway, json.dumps(told).encode())
+    shown = gateway.cli("leads", "show", f" {lead_id.upper()} ")
+    assert shown.returncode == 0, shown.stderr
+    assert "\x1b" not in shown.stdout
+    assert "  name: Eve\\x1b]0;mine\\x07\n        label: person\n" in shown.stdout
+    assert "  city: [/red]\n" in shown.stdout
+    gateway.cli("leads", "reject", lead_id)
+
+
+def test_a_list_says_what_it_leaves_out(gateway: Gateway) -> None:
+    hold(gateway), hold(gateway)
+    assert "there are more" in gateway.cli("leads", "list", "--limit", "1").stdout
+    assert json.loads(gateway.cli("leads", "list", "--limit", "1", "--json").stdout)["next_cursor"]
+    assert "there are more" not in gateway.cli("leads", "list", "--limit", "500").stdout
+    none = gateway.cli("leads", "list", "--site", "nowhere", "--state", "held")
+    assert none.stdout.startswith(
+        "No lead has state held and site nowhere.\nThe settings have no site nowhere; they have "
+    )
+
+
+@pytest.mark.parametrize("by", ["", "a" * 101, "two\nlines"])
+def test_a_name_for_the_history_is_one_line(gateway: Gateway, by: str) -> None:
+    refused = gateway.cli("leads", "reject", "01a200df-1961-714c-9fe7-0e4f16b74a50", "--by", by)
+    assert (refused.returncode, refused.stderr[:5]) == (2, "--by:")

@@ -118,7 +118,7 @@ def test_a_file(gateway: Gateway) -> None:
     path.write_text(f"id,email,label\n{ids[0]},,bot\n,nobody@nowhere.example,bot\n")
     told = gateway.cli("leads", "label", "--csv", str(path))
     assert (told.returncode, labels(gateway, ids[0])) == (1, {"csv": "customer"})
-    assert "lines 3" in told.stderr
+    assert "for 1 row (line 3)" in told.stderr
     told = gateway.cli("leads", "label", "--csv", str(path), "--skip-unknown")
     assert (told.returncode, labels(gateway, ids[0])) == (0, {"csv": "bot"})
     path.write_text("id,label\nx,y\n")
