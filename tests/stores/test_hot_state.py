@@ -363,6 +363,15 @@ class TestMemoryBounds:
         assert not gc.is_tracked(state._rows.young)
         assert not gc.is_tracked(state._seals.young)
 
+    async def test_a_call_that_brings_more_than_a_generation_holds_loses_nothing_uncounted(self):
+        state = MemoryState(max_keys=9)
+        for number in range(30):
+            keys = [b"%d %d" % (number, place) for place in range(1 if number % 10 else 13)]
+            await state.observe([op for key in keys for op in (Hit(key), Seal(key, b"v", 10**6))], NOON + number)
+            assert state.sizes().keys <= 9 + 2 * 13
+        sizes = state.sizes()
+        assert sizes.keys + sizes.seals + sizes.evicted == 2 * (3 * 13 + 27)
+
     def test_no_room_at_all_is_refused(self):
         with pytest.raises(ValueError, match="max_keys"):
             MemoryState(max_keys=2)
