@@ -116,6 +116,16 @@ def networks(config: Config) -> Found:
     return told, [*troubles, *stale(config, tuple(feeds))]
 
 
+def models(config: Config) -> list[str]:
+    """What nobody can see from one machine: do the others that use this store use these models?"""
+    if not config.store_place.shared or not config.model.enabled:
+        return []
+    return [
+        f"Models are in {config.models_path}. Several machines with one store need a directory there that all of them share (model.directory); "
+        "else each judges by models of its own"
+    ]
+
+
 def advice(config: Config) -> list[str]:
     """What the gateway that runs with these settings advises, for example which proxy to trust. Empty where none runs here."""
     address = config.admin.listen

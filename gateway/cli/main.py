@@ -111,7 +111,7 @@ def check(
         problems = [*checking.problems(checked.config), *unusable]
         advice = checking.advice(checked.config)
         data, old = checking.networks(checked.config)
-        noted += old
+        noted += [*old, *checking.models(checked.config)]
         if problems:
             code = BAD_USAGE
         elif crawlers:
