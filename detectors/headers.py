@@ -53,6 +53,8 @@ _SCRIPT_DESTINATIONS = frozenset(
     }
     | {"sharedworker", "style", "track", "video", "webidentity", "worker", "xslt", "speculationrules", "dictionary"}
 )
+_SAFARI_NEVER = frozenset({"host", "user-agent"})
+"""Spellings of HTTP/2 that libraries keep on HTTP/1.1. Safari, and whatever else on iOS sends through the system, writes them with capitals there."""
 _FULL_Q = re.compile(r";\s*q=1(?:\.0{1,3})?\s*(?:,|$)")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*")
 
@@ -111,6 +113,10 @@ def _library(obs: Observation) -> Iterator[Signal]:
 
 
 def _order(request: Request, browser: Browser, ref: Reference) -> Iterator[Signal]:
+    if browser.family == "safari":  # its orders are not recorded, its spelling of these two is that of every version
+        for name in [name for name, _ in request.headers if name in _SAFARI_NEVER][:1]:
+            yield Signal("header.case", (name,))
+        return
     page = "upgrade-insecure-requests" in request.first
     situation = "script" if not page else "post" if request.method == "POST" else "get"
     if not ref.orders.knows(browser.family, browser.major, situation):

@@ -177,6 +177,18 @@ def test_order_is_judged_only_where_nothing_rewrites_it() -> None:
     assert "header.order" not in _found(CHROME.format(100), ("Host", "h"))  # too old to know
 
 
+def test_safari_spells_host_with_a_capital() -> None:
+    safari = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/26.6 Mobile/15E148 Safari/604.1"
+    )
+    assert "header.case" in _found(safari, ("host", "h"))
+    assert "header.case" not in _found(safari, ("Host", "h"), ("accept", "*/*"))
+    assert "header.case" not in _found(safari, ("host", "h"), ordered=False)
+    app = safari.replace("Version/26.6 ", "").replace(" Safari/604.1", " Instagram 300.0")
+    assert "header.case" not in _found(app, ("host", "h"))
+
+
 def test_a_typed_address_has_no_referring_page_except_in_apps() -> None:
     typed = (("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), ("Referer", "https://www.google.com/"))
     assert "header.fetch_metadata" in _found(CHROME.format(144), *typed)

@@ -52,7 +52,7 @@ def changed(**values: int) -> Pointer:
     ("values", "signal", "evidence"),
     [
         ({"interval_spread": 24, "moves": 80}, "pointer.even_timing", ("2.4 %", "80")),
-        ({"step_spread": 219}, "pointer.even_steps", ("21.9 %", "60")),
+        ({"step_spread": 179}, "pointer.even_steps", ("17.9 %", "60")),
         ({"still": 41}, "pointer.still", ("4.1 %", "60")),
         ({"reversals": 31}, "pointer.jitter", ("3.1 %", "60")),
         ({"turn_mrad": 601}, "pointer.jitter", ("0.5 %", "60")),
@@ -70,7 +70,7 @@ def test_each_finding_by_itself(values: dict[str, int], signal: str, evidence: t
     "values",
     [
         {},
-        {"moves": 80, "interval_spread": 25, "step_spread": 220, "still": 40, "reversals": 30, "turn_mrad": 600},
+        {"moves": 80, "interval_spread": 25, "step_spread": 180, "still": 40, "reversals": 30, "turn_mrad": 600},
         {"hold_ms": 5},
         {"interval_spread": 0, "moves": 79},
         {"step_spread": -1},
