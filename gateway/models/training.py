@@ -43,7 +43,7 @@ beyond, of replayed clicks, slow readers and stuffed leads 40 to 90 in a hundred
 A_TAIL = 0.01
 """Share of the comparison that may lie beyond all the same, because people have a tail, too: up to here nothing is left out, so that a site without
 programs is compared with all of its people."""
-OUTLIERS = 0.003
+OUTLIERS = 0.002
 """Share that stays of what lies beyond, next to where it begins."""
 SLICES = 10
 """Bins of a feature, of equal share, by which drift is measured."""
@@ -135,15 +135,15 @@ def without_programs(ascending: NDArray[np.float64], beyond: NDArray[np.float64]
     """Scores of the comparison without those that are more unusual than most imagined rows (`beyond`): programs among the held-back traffic, which would
     make their like look usual. How far from usual that is, the site itself says: imagined rows are its own, moved as far as its own traffic is spread.
 
-    Nothing is left out unless more than A_TAIL lie there, by two standard deviations of such a count; and never more than TRIMMED: where more lie there,
+    Nothing is left out unless more than A_TAIL lie there, by a standard deviation of such a count; and never more than TRIMMED: where more lie there,
     it is how people are at this site.
     """
     size = len(ascending)
     usual = int(np.searchsorted(ascending, np.quantile(beyond, TOO_FAR), "right"))
     far = size - usual
-    if far <= A_TAIL * size + 2 * np.sqrt(A_TAIL * size):
+    if far <= A_TAIL * size + np.sqrt(A_TAIL * size):
         return ascending
-    usual += round(OUTLIERS * size)
+    usual += int(OUTLIERS * size)
     return ascending[:usual] if size - usual <= TRIMMED * size else ascending
 
 
