@@ -9,6 +9,7 @@ from typing import Any
 from gateway.console import openapi_campaigns as campaigns
 from gateway.console import openapi_deciding as deciding
 from gateway.console import openapi_labels as labels
+from gateway.console import openapi_records as records
 from gateway.model import Label
 
 Json = dict[str, Any]
@@ -71,9 +72,6 @@ def _object(description: str, **properties: Json) -> Json:
 _TEXT: Json = {"type": "string"}
 _NUMBER: Json = {"type": "integer"}
 _MAYBE: Json = {"type": ["string", "null"]}
-_PERCENT: Json = {"type": "integer", "minimum": 0, "maximum": 100}
-_VERDICT: Json = {"type": "string", "enum": ["accept", "review", "reject"]}
-_IVT: Json = {"type": "string", "enum": ["valid", "givt", "sivt", "undecided"]}
 
 
 def _page(schema: str) -> Json:
@@ -85,19 +83,6 @@ def _page(schema: str) -> Json:
     }
 
 
-_SUMMARY: Json = {
-    "id": _TEXT,
-    "kind": {"type": "string", "enum": ["landing", "submission"]},
-    "site": _TEXT,
-    "form": _MAYBE,
-    "occurred_at": {"type": "string", "format": "date-time"},
-    "verdict": _VERDICT,
-    "quality": _PERCENT | {"description": "100 is best; a score, not a probability."},
-    "confidence": _PERCENT | {"description": "Share of the expected facts that could be had."},
-    "ivt": _IVT,
-    "category": _MAYBE,
-    "reasons": {"type": "array", "items": {"type": "object"}},
-}
 _LEAD: Json = {
     "id": _TEXT,
     "site": _TEXT,
@@ -230,30 +215,17 @@ def document() -> Json:
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                "RecordSummary": _object("One line of the list.", **_SUMMARY),
+                "RecordSummary": _object("One line of the list; nothing personal.", **records.SUMMARY),
                 "RecordPage": _page("RecordSummary"),
                 "Record": _object(
-                    "Facts, signals, weights and what decided. Scores are log-odds in thousandths.",
-                    **_SUMMARY,
-                    mode={"type": "string", "enum": ["monitor", "tag", "enforce"]},
-                    decided_by=_TEXT,
-                    facts={"type": "object"},
-                    signals={"type": "array", "items": {"type": "object"}},
-                    unavailable={"type": "array", "items": {"type": "object"}},
-                    nearest_change=_TEXT,
-                    generation=_TEXT,
-                    explanation={"type": "object"},
-                    personal={"type": "object"},
-                    events={"type": "array", "items": {"type": "object"}},
-                    labels=labels.LABELS,
-                    chain={"type": "object"},
+                    "Facts, signals, weights and what decided. Scores are log-odds in thousandths.", **records.RECORD
                 ),
                 "Lead": _object("A stored submission.", **_LEAD),
                 "LeadPage": _page("Lead"),
                 "LeadDetail": _object(
                     "A stored submission with its history and how it was judged.",
                     **_LEAD,
-                    events={"type": "array", "items": {"type": "object"}},
+                    events=records.EVENTS,
                     labels=labels.LABELS,
                     record={"anyOf": [{"$ref": "#/components/schemas/Record"}, {"type": "null"}]},
                 ),

@@ -90,6 +90,27 @@ def test_filters_answer_what_they_say(gateway: Gateway, query: str, key: str, va
     assert {item[key] for item in items} == {value}
 
 
+def test_the_description_names_what_is_answered(gateway: Gateway) -> None:
+    """Every key of an answer stands in the OpenAPI document, and the other way about."""
+    schemas = gateway.api("/openapi.json")["components"]["schemas"]
+    record = gateway.api("/records?kind=submission")["items"][0]
+    lead = gateway.api("/leads")["items"][0]
+    whole = gateway.api(f"/records/{record['id']}")
+    for name, answer in (
+        ("RecordSummary", record),
+        ("Record", whole),
+        ("Lead", lead),
+        ("LeadDetail", gateway.api(f"/leads/{lead['id']}")),
+        ("Conservation", gateway.api("/conservation")),
+        ("FalsePositives", gateway.api("/reports/false-positives")),
+    ):
+        assert (name, set(schemas[name]["properties"])) == (name, set(answer))
+    for name in ("reasons", "groups", "signals", "events"):
+        assert whole[name], name
+        items = schemas["Record"]["properties"][name]["items"]["properties"]
+        assert (name, set(items)) == (name, set(whole[name][0]))
+
+
 def test_time_filters(gateway: Gateway) -> None:
     newest, *_, oldest = gateway.api("/records?limit=500")["items"]
     since = newest["occurred_at"]
