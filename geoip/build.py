@@ -6,8 +6,6 @@ network → autonomous_system_number, autonomous_system_organization, country_co
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ import maxminddb
 from mmdb_writer import SearchTreeLeaf, SearchTreeNode, TreeWriter
 
 from geoip.errors import GeoipError
+from geoip.files import replaced
 from geoip.kinds import Kinds
 from geoip.ranges import V4_BITS, V6_BITS
 from geoip.sources import Progress, Span
@@ -250,23 +249,12 @@ def _write(root: SearchTreeNode, out: Path, of: date, demands: Demands) -> int:
         "description": {"en": f"Networks, data of {of.isoformat()}. {ATTRIBUTION}"},
         "build_epoch": int(datetime(of.year, of.month, of.day, tzinfo=UTC).timestamp()),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    os.close(number)
-    try:
-        TreeWriter(root, meta).write(name)
-        size = os.path.getsize(name)
+    with replaced(out) as name:
+        TreeWriter(root, meta).write(str(name))
+        size = name.stat().st_size
         if not demands.least_bytes <= size <= demands.most_bytes:
             raise GeoipError(f"{size} bytes is not the size of a whole database; the sources are not whole")
         with contextlib.closing(maxminddb.open_database(name, maxminddb.MODE_MMAP_EXT)) as made:
             if made.get("0.0.0.0") is not None or made.get("::") is not None:  # noqa: S104 - looked up, not listened on
                 raise GeoipError("the sources give the unspecified address an owner; download them again")
-        with open(name, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, out)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
     return size

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from geoip.errors import GeoipError
+from geoip.files import replaced
 from geoip.mmdb import Database
 
 NAME = "networks"
@@ -190,8 +191,5 @@ def pack(database: Path, out: Path, of: date, attribution: str, sources: tuple[s
     }
     beside = out.with_name(out.name.removesuffix(".mmdb.xz") + ".json")
     for path, text in ((out, packed), (beside, json.dumps(manifest, indent=2).encode() + b"\n")):
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(number, "wb") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        with replaced(path) as name:
+            name.write_bytes(text)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -19,6 +16,7 @@ from gateway.feeds.formats import networks
 from gateway.feeds.judge import judge
 from geoip import stored
 from geoip.errors import GeoipError
+from geoip.files import replaced
 from geoip.stored import Feed
 
 AT_ONCE = 4
@@ -107,17 +105,5 @@ def _last(path: Path) -> tuple[Feed | None, str]:
 
 
 def _put(path: Path, feed: Feed) -> None:
-    """Whole or not at all, also when the machine stops meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(stored.write(feed))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    with replaced(path) as name:
+        name.write_bytes(stored.write(feed))

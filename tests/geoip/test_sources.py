@@ -61,12 +61,8 @@ def test_a_package_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
 
 def test_several_files_may_say_the_same_of_a_network(tmp_path: Path) -> None:
     """The first file named wins, whatever it leaves out."""
-    network = {"bits": V4_BITS, "first": 1 << 24, "last": (1 << 24) + 255}
-    announced = [
-        Span(**network, asn=5, organisation=None),
-        Span(**network, asn=5, organisation="Name"),
-        Span(**network),
-    ]
+    bare = Span(V4_BITS, 1 << 24, (1 << 24) + 255)
+    announced = [bare._replace(asn=5), bare._replace(asn=5, organisation="Name"), bare]
     build(announced, [], tmp_path / "out.mmdb", DAY, demands=ANYTHING)
     assert Database(tmp_path / "out.mmdb").find("1.0.0.1") == Facts(5)
 
