@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ FORMAT = 1
 """Version of the description's shape."""
 OPINIONS = 4_096
 """Of page views, remembered by a model; about 1 kB each. First visits look alike to it: two in five page views of a made-up site and of an old access log
-had been met before, and nearly all clicks on an ad that come from many addresses."""
+had been met before, and nearly all clicks on an ad that come from many addresses. Emptied when full."""
 MOST_REFERENCE = 20_000
 """Scores of the comparison; the tail of 20,000 is as fine as anything that is said of it."""
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -114,10 +113,7 @@ class Model:
         self._reference = about.reference
         self._scorer = Scorer(onnx, len(self.features), len(self.walk.root) * about.norm)
         self._try_out()
-        self.opinion: Callable[[Values], Opinion] = self.judge  # no two form posts took as many seconds
-        """What `judge` says; of page views remembered."""
-        if about.kind is Kind.LANDING:
-            self.opinion = lru_cache(maxsize=OPINIONS)(self.judge)
+        self._opinions: dict[Values, Opinion] = {}
 
     @property
     def version(self) -> str:
@@ -131,6 +127,17 @@ class Model:
         """values: as `detectors.anomaly.reading.vector` reads them."""
         score = self._scorer(self.filled(values))
         return Opinion(score, bisect_left(self._reference, score) / (len(self._reference) + 1))
+
+    def opinion(self, values: Values) -> Opinion:
+        """What `judge` says; of page views it is remembered."""
+        if self.about.kind is not Kind.LANDING:  # no two form posts took as many seconds
+            return self.judge(values)
+        found = self._opinions.get(values)
+        if found is None:
+            if len(self._opinions) >= OPINIONS:
+                self._opinions.clear()
+            found = self._opinions[values] = self.judge(values)
+        return found
 
     def _try_out(self) -> None:
         """The trees that score and those that explain must be the same."""
