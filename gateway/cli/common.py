@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import getpass
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -115,6 +116,15 @@ def with_store(path: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
 
 
 _SPOOLED = "What came since then waits in the spool of the gateway's machine: leadgate db check"
+
+
+def in_words(error: BaseException) -> str:
+    """What keeps a command from going on: the place and what is wrong with it, without the system's number."""
+    if isinstance(error, OSError) and error.strerror:
+        told = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+        return f"{told}. Stop what uses it, or name another address" if error.errno == errno.EADDRINUSE else told
+    return str(error)
+
 
 UNUSABLE = (StoreUnopenable, RulesError, GeoipError, OSError)
 """What keeps the gateway from starting, each with its place and remedy in the text."""

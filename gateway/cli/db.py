@@ -36,7 +36,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED if report.todo else DONE)
     typer.echo(report.store)
     found = report.standing
-    if found is not None:
+    if found is not None and (found.found or found.pending):
         typer.echo(f"  format {found.found} of {found.wanted}" + ("" if found.pending else ", up to date"))
         for step in found.pending:
             may = "gateways may run" if db_standing.step_is_online(step, found) else "gateways must be stopped"

@@ -23,6 +23,7 @@ from gateway.cli.common import (
     JsonOption,
     an_id,
     fail,
+    in_words,
     print_json,
     say,
     with_store,
@@ -65,7 +66,7 @@ def serve(config: ConfigOption = None) -> None:
     except configuration.ConfigError as error:
         fail(configuration.render(error.problems), BAD_USAGE)
     except (*UNUSABLE, ExtensionsMissing, WorkersFailed) as error:
-        fail(str(error))
+        fail(in_words(error))
     raise typer.Exit(code)
 
 

@@ -69,7 +69,10 @@ def train(
         with _progress(as_json or background) as told:
             return await round_of(store, plan, places, labels, now, told, force=not background)
 
-    notes = with_store(config, work)
+    try:
+        notes = with_store(config, work)
+    except FileProblem as error:
+        fail(str(error))
     if as_json:
         print_json([round_told(one) for one in notes])
     elif not background:

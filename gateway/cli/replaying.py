@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, JsonOption, fail, load, print_json
+from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, JsonOption, fail, in_words, load, print_json
 from gateway.replay import report, session
 from gateway.replay.files import BadUsage, LogFile
 from gateway.replay.progress import Progress
@@ -105,7 +105,7 @@ def replay(
         except session.BadSite as error:
             fail(str(error), BAD_USAGE)
         except (StoreError, *UNUSABLE) as error:
-            fail(str(error))
+            fail(in_words(error))
         except KeyboardInterrupt:
             fail("stopped; what was judged so far is in the store, and a second run adds only what is missing")
     written = {"csv": csv, "html": html}
