@@ -66,20 +66,13 @@ class CompanyHosts:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        return cls.build(*load("link_hosts.yaml"))
 
     @classmethod
     def build(cls, lists: Mapping[str, Any], content_hash: str = "") -> Self:
         return cls(frozenset(lists["shorteners"]), content_hash)
-
-
-@cache
-def _builtin() -> CompanyHosts:
-    lists, content_hash = load("link_hosts.yaml")
-    return CompanyHosts.build(lists, content_hash)
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:

@@ -48,7 +48,9 @@ class Crawlers:
         """`claimed(user_agent) -> Operator | None`: who the user agent says it is. Remembers the last 8,192."""
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
+        """The shipped operators."""
         rows, content_hash = load("crawlers.yaml")
         return cls([_operator(row) for row in rows], content_hash)
 
@@ -76,18 +78,13 @@ def _operator(row: Mapping[str, Any]) -> Operator:
     )
 
 
-@lru_cache(maxsize=1)
-def _builtin() -> Crawlers:
-    return Crawlers.builtin()
-
-
 def claims(user_agent: str) -> Operator | None:
     """Which verifiable operator does this user agent claim to be?
 
     The facts layer asks this to decide whether a reverse look-up is worth it: where the network's labels hold none of
     `operator.ranges` and `operator.dns` is not empty.
     """
-    return _builtin().claimed(user_agent)
+    return Crawlers.builtin().claimed(user_agent)
 
 
 def needs_reverse(user_agent: str, labels: Sequence[str]) -> bool:

@@ -101,11 +101,15 @@ class EmailDomains:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         """The shipped lists. Read once per process (0.3 s, 20 MB) and shared by all generations."""
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        from disposable_email_domains import blocklist  # here, because only the shipped lists need it
+
+        lists, _ = load("email_lists.yaml")
+        reviewed, _ = load("email_exceptions.yaml")
+        words, _ = load("email_names.yaml")
+        return cls.build(blocklist, _merged_list(), lists, reviewed, words)
 
     @classmethod
     def build(
@@ -186,16 +190,6 @@ class EmailDomains:
                 return True
             _, _, rest = rest.partition(".")
         return False
-
-
-@cache
-def _builtin() -> EmailDomains:
-    from disposable_email_domains import blocklist  # here, because only the shipped lists need it
-
-    lists, _ = load("email_lists.yaml")
-    reviewed, _ = load("email_exceptions.yaml")
-    words, _ = load("email_names.yaml")
-    return EmailDomains.build(blocklist, _merged_list(), lists, reviewed, words)
 
 
 def _merged_list() -> Iterator[str]:

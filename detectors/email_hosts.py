@@ -38,20 +38,13 @@ class MailHosts:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        return cls.build(*load("mail_hosts.yaml"))
 
     @classmethod
     def build(cls, lists: Mapping[str, Any], content_hash: str = "") -> Self:
         return cls(frozenset(lists["disposable"]), frozenset(lists["parked"]), content_hash)
-
-
-@cache
-def _builtin() -> MailHosts:
-    lists, content_hash = load("mail_hosts.yaml")
-    return MailHosts.build(lists, content_hash)
 
 
 def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:

@@ -43,11 +43,10 @@ class Languages:
         self.content_hash = content_hash
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         """The shipped table."""
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        return cls(*load("country_languages.yaml"))
 
     def fits(self, country: str, languages: frozenset[str]) -> bool:
         """Is any of `languages` (ISO 639, lower case) read in the country? True where that is not known."""
@@ -85,8 +84,3 @@ def _named(header: str) -> frozenset[str]:
     if not all(_RANGE.fullmatch(entry.strip()) for entry in ranges):
         return frozenset()
     return frozenset(entry.strip().partition(";")[0].partition("-")[0] for entry in ranges)
-
-
-@cache
-def _builtin() -> Languages:
-    return Languages(*load("country_languages.yaml"))

@@ -77,10 +77,9 @@ class NameModel:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        return cls.read(content("name_model.bin"))
 
     @classmethod
     def read(cls, model: bytes) -> Self:
@@ -116,8 +115,3 @@ class NameModel:
         found = words(_ABBREVIATION.sub(" ", text) if "." in text else text)
         judged = [word for word in found or () if len(word) >= SHORTEST][:WORDS]
         return sum(min(CREDIT, self.word(word)) for word in judged) if judged else None
-
-
-@cache
-def _builtin() -> NameModel:
-    return NameModel.read(content("name_model.bin"))

@@ -40,10 +40,9 @@ class NameWords:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        return cls.build(*load("name_words.yaml"))
 
     @classmethod
     def build(cls, lists: Mapping[str, Any], content_hash: str = "") -> Self:
@@ -127,9 +126,3 @@ def _switches(word: str) -> int:
 def plain(text: str) -> str:
     """Composed, in lower case, cut."""
     return unicodedata.normalize("NFC", text[:LONGEST]).casefold()
-
-
-@cache
-def _builtin() -> NameWords:
-    lists, content_hash = load("name_words.yaml")
-    return NameWords.build(lists, content_hash)

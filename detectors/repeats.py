@@ -84,18 +84,12 @@ class RepeatLimits:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         """The shipped table."""
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
-
-
-@cache
-def _builtin() -> RepeatLimits:
-    table, digest = load("repeat_limits.yaml")
-    crossings = {
-        name: tuple(Limit(**windows[window]) if window in windows else None for window in WINDOWS)
-        for name, windows in table["crossings"].items()
-    }
-    return RepeatLimits(crossings, SimilarLimits(**table["similar"]), digest)
+        table, digest = load("repeat_limits.yaml")
+        crossings = {
+            name: tuple(Limit(**windows[window]) if window in windows else None for window in WINDOWS)
+            for name, windows in table["crossings"].items()
+        }
+        return cls(crossings, SimilarLimits(**table["similar"]), digest)

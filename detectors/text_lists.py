@@ -26,26 +26,20 @@ class Texts:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         """The shipped lists."""
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
-
-
-@cache
-def _builtin() -> Texts:
-    limits, of_limits = load("text_limits.yaml")
-    hosts, of_hosts = load("link_hosts.yaml")
-    phrases, of_phrases = load("text_phrases.yaml")
-    words, of_words = load("text_vocabulary.yaml")
-    languages, of_languages = load("text_languages.yaml")
-    return Texts(
-        Phrases(phrases),
-        Vocabulary.build(words),
-        Languages.build(languages, limits["language"]["known"]),
-        frozenset((*hosts["shorteners"], *hosts["pages"])),
-        tuple(limits["invitations"]),
-        limits,
-        hashlib.sha256(f"{of_limits}{of_hosts}{of_phrases}{of_words}{of_languages}".encode()).hexdigest(),
-    )
+        limits, of_limits = load("text_limits.yaml")
+        hosts, of_hosts = load("link_hosts.yaml")
+        phrases, of_phrases = load("text_phrases.yaml")
+        words, of_words = load("text_vocabulary.yaml")
+        languages, of_languages = load("text_languages.yaml")
+        return cls(
+            Phrases(phrases),
+            Vocabulary.build(words),
+            Languages.build(languages, limits["language"]["known"]),
+            frozenset((*hosts["shorteners"], *hosts["pages"])),
+            tuple(limits["invitations"]),
+            limits,
+            hashlib.sha256(f"{of_limits}{of_hosts}{of_phrases}{of_words}{of_languages}".encode()).hexdigest(),
+        )

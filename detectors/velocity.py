@@ -106,11 +106,11 @@ class VelocityLimits:
     content_hash: str
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         """The shipped table."""
-        shipped = _builtin()
-        assert isinstance(shipped, cls)
-        return shipped
+        table, _ = load("velocity_limits.yaml")
+        return cls.build(table)
 
     @classmethod
     def build(cls, table: Mapping[str, Any]) -> Self:
@@ -208,9 +208,3 @@ def _usual(counter: Counter, velocity: Velocity) -> int | None:
 
 def _least(row: Sequence[Counter | None]) -> int:
     return min(counter.limit.base for counter in row if counter is not None)
-
-
-@cache
-def _builtin() -> VelocityLimits:
-    table, _ = load("velocity_limits.yaml")
-    return VelocityLimits.build(table)
