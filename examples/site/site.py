@@ -47,7 +47,7 @@ async def inbox(request: web.Request) -> web.Response:
     columns = ("at", "full_name", "email", "phone", "message", *SHOWN)
     head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in columns)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(row.get(name, ''))}</td>" for name in columns) + "</tr>"
+        "<tr>" + "".join(f'<td data-name="{name}">{html.escape(row.get(name, ""))}</td>' for name in columns) + "</tr>"
         for row in request.app[INBOX]
     )
     empty = "" if rows else "<p>Nothing yet. Send the form on <a href=/offer>the offer page</a>.</p>"

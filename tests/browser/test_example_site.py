@@ -68,7 +68,10 @@ def page() -> Iterator[Page]:
 
 def inbox(gateway: Gateway) -> list[list[str]]:
     text = request(gateway.port, "GET", "/inbox", [("Host", "a")]).text
-    return [re.findall(r"<td>(.*?)</td>", row, re.DOTALL) for row in re.findall(r"<tr>(<td>.*?)</tr>", text, re.DOTALL)]
+    return [
+        re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
+        for row in re.findall(r"<tr>(<td[^>]*>.*?)</tr>", text, re.DOTALL)
+    ]
 
 
 def test_a_person_gets_through(gateway: Gateway, page: Page) -> None:
