@@ -28,6 +28,7 @@ def render(found: CampaignTally, title: str, period: str, made_at: str) -> str:
         rows=len(rows),
         more=max(0, len(rows) - SHOWN),
         floods=[row for row in shown if row["peak"] is not None],
+        flooded=sum(part.peak is not None for _, part in rows),
         campaigns=[row for row in shown if not row["form"]],
         forms=[row for row in shown if row["form"]],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.campaigns.cells import form_part, parts
-from gateway.learning.campaigns import PARTS, CampaignTally, Peak
+from gateway.learning.campaigns import PARTS, SHOWN, CampaignTally, Peak
 from gateway.learning.campaigns_page import CUT, render
 from gateway.reports.tallies import Classes
 
@@ -25,7 +25,7 @@ def tally() -> CampaignTally:
 
 def test_a_flood_is_told_in_words():
     page = render(tally(), "shop", "All that is recorded", "now")
-    assert "At worst 107 in 6 hours; usual is 10. 80 of its 100 posts came while it was flooded." in page
+    assert "At worst 107 in 6 hours, where 10 would be usual. 80 of its 100 posts came while it was flooded." in page
     assert "2026-03-06 12:26" in page
     assert "<strong>1</strong> of them was flooded" in page
 
@@ -49,3 +49,13 @@ def test_what_was_forgotten_is_said():
 
 def test_nothing_is_said_plainly():
     assert "There are no records of this time and site." in render(CampaignTally(), "shop", "", "")
+
+
+def test_more_floods_than_are_shown_are_counted():
+    found = tally()
+    for number in range(SHOWN):
+        part = found._part(form_part("shop", f"form{number}"))
+        part.classes, part.flood, part.first, part.last = Classes(50), 40, 1772800000000000, 1772830000000000
+        part.peak = Peak(0.5, 40, 10, 20)
+    page = render(found, "shop", "", "")
+    assert f"<strong>{SHOWN + 1}</strong> of them were flooded" in page

@@ -29,7 +29,7 @@ def test_it_says_the_rate_with_its_interval():
 
 
 def test_few_labels_are_called_few():
-    assert "With 10 labels single cases move this number." in page(estimate(1, 9))
+    assert "With so few labels (10) single cases move this number." in page(estimate(1, 9))
 
 
 def test_without_labels_nothing_is_said():
