@@ -143,7 +143,7 @@ _WORDS = (
 
 
 def general_text(template: str) -> str:
-    """A signal's text without its evidence: "{0} page views within {1} from one address ({2} browsers)" → "Many page views within a short time
+    """A signal's text without its evidence: "{0} page views within {1} from one address (browsers: {2})" → "Many page views within a short time
     from one address"."""
     text = _APPENDED.sub("", _HOLE.sub("…", _ASIDE.sub("", template)))
     for hole, word in _WORDS:

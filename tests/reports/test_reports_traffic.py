@@ -127,7 +127,7 @@ def test_memory_is_bounded() -> None:
     ("text", "shown"),
     [
         ("The request was made by a program ({0}), not by a browser", "The request was made by a program, not by a browser"),
-        ("{0} page views within {1} from one address ({2} browsers)", "Many page views within a short time from one address"),
+        ("{0} page views within {1} from one address (browsers: {2})", "Many page views within a short time from one address"),
         ("A crawler that proved who it is: {0}, by {1}", "A crawler that proved who it is"),
         ("An ad platform checks: {0}, proved by {1}; let it in", "An ad platform checks; let it in"),
         ("This click id came {0} times (first {1} ago), now from {2}", "This click id came several times"),
