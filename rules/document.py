@@ -10,6 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from rules.problems import Problem, suggest
+from rules.yaml_errors import explain
 
 MAX_FILE_CHARS = 1_000_000
 NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -34,15 +35,16 @@ class Document:
             root: Node | None = YAML(typ="safe", pure=True).compose(self.text)
         except MarkedYAMLError as error:
             mark = error.problem_mark
+            what, remedy = explain(error, self.lines)
             self._add(
                 mark.line + 1 if mark else 0,
                 mark.column + 1 if mark else 0,
-                f"not valid YAML: {error.problem}",
-                "Check indentation, quotes and brackets around this place.",
+                what,
+                f"{remedy[0].upper()}{remedy[1:]}.",
             )
             return None
         except YAMLError as error:
-            self._add(1, 1, f"not valid YAML: {' '.join(str(error).split())}", "Save the file as plain UTF-8 text.")
+            self._add(1, 1, f"this is not YAML: {' '.join(str(error).split())}", "Save the file as plain UTF-8 text.")
             return None
         except RecursionError:
             self._add(1, 1, "values are nested too deeply", "Rules files need no more than a few levels.")

@@ -185,9 +185,22 @@ def _why(reason: str) -> str:
     return f"partial, {consequence} ({cause})" if consequence else f"partial ({cause})"
 
 
+_NOT_PUBLIC = {
+    "loopback": "it is the machine itself",
+    "private": "it is of a network of its own, such as an office's, or of a proxy in front of the gateway",
+    "shared": "it is from inside an access provider's network",
+    "link-local": "it is of a machine on the same cable",
+}
+"""Addresses that nobody on the internet has (geoip/published.py), for people."""
+
+
 def _network(network: Network | None, company: Company | None) -> list[str]:
     if network is None:
         return []
+    if network.kind == "reserved":
+        name = network.labels[0].partition(":")[2] if network.labels else ""
+        what = _NOT_PUBLIC.get(name, f"it is set aside for other uses ({name})" if name else "it is set aside")
+        return [f"Not a public address: {what}"]
     place = [network.organisation or "an unknown organisation"]
     if network.asn:
         place.append(f"AS{network.asn}")

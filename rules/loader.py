@@ -72,10 +72,19 @@ def _documents(directory: Path, prefix: str, problems: list[Problem]) -> dict[st
             problems.append(Problem(name, 0, 0, "the name ends in .yml", "Rename it to end in .yaml."))
         if path.suffix != ".yaml":
             continue
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(name, 0, 0, f"cannot be read: {error}", "Check its permissions; save it as UTF-8."))
-            continue
-        found[path.stem] = Document(name, text, [])
+        document = read(path, name, problems)
+        if document is not None:
+            found[path.stem] = document
     return found
+
+
+def read(path: Path, name: str, problems: list[Problem]) -> Document | None:
+    """One file, called `name` in messages; None where it cannot be read, which `problems` then say."""
+    try:
+        return Document(name, path.read_text("utf-8"), [])
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        problems.append(Problem(name, line, 1, "this line is not UTF-8", "Save the file as UTF-8."))
+    except OSError as error:
+        problems.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}", "Check its permissions."))
+    return None

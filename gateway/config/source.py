@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from gateway.config.problems import Loc, Problem, Severity, path_text, printable
-from gateway.config.syntax import explain
+from rules.yaml_errors import explain
 
 MAX_BYTES = 1024 * 1024  # YAML is read at about 300 kB a second; nobody writes a megabyte of settings by hand
 MAX_VALUES = 100_000  # values once aliases are expanded, so that a few lines cannot stand for billions

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import orjson
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 import detectors
 from detectors.anomaly.model import Models
@@ -27,6 +26,7 @@ from gateway.pipeline import Judgement
 from gateway.stores.records import Store
 from gateway.upstream.client import Upstream
 from rules import loader
+from rules.problems import Problem, RulesError
 from rules.restored import NotRestorable, restored
 from rules.ruleset import Ruleset
 from rules.verdict import Verdict
@@ -140,18 +140,15 @@ def changed_rules(config: Config, change: Path | None) -> Iterator[Path | None]:
     """The directory of local rules with a change laid over it.
 
     change  a directory: the local rules as they would be, whole. A file: a pack or a weights file laid over those in force.
-    Raises BadChange.
+    Raises BadChange; RulesError where the file cannot be read.
     """
     if change is None or change.is_dir():
         yield config.rules_path if change is None else change
         return
     if change.suffix != ".yaml" or not change.is_file():
         raise BadChange(f"{change} is neither a directory of rules nor a .yaml file of them")
-    try:
-        top = YAML(typ="safe", pure=True).load(change.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise BadChange(f"{change} cannot be read: {' '.join(str(error).split())[:300]}") from error
-    if not isinstance(top, dict) or not ("pack" in top or "group" in top):
+    top = _top(change)
+    if not ("pack" in top or "group" in top):
         raise BadChange(f"{change} names neither a pack nor a group; its first line says pack: NAME or group: NAME")
     with tempfile.TemporaryDirectory(prefix="leadgate-rules-") as name:
         place = Path(name)
@@ -163,3 +160,15 @@ def changed_rules(config: Config, change: Path | None) -> Iterator[Path | None]:
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(change, target)
         yield place
+
+
+def _top(change: Path) -> dict[str, str]:
+    """What a rules file says plainly at its top: whose it is. Raises RulesError."""
+    problems: list[Problem] = []
+    document = loader.read(change, str(change), problems)
+    if document is not None:
+        problems += document.problems
+    if problems:
+        raise RulesError(problems)
+    pairs = document.root.value if document is not None and isinstance(document.root, MappingNode) else ()
+    return {k.value: v.value for k, v in pairs if isinstance(k, ScalarNode) and isinstance(v, ScalarNode)}

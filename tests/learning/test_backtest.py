@@ -187,7 +187,6 @@ async def test_a_part_of_the_traffic(store, config, reference):
 def test_what_is_no_change(config, tmp_path):
     for name, text in (
         ("a.yaml", "x: 1"),
-        ("b.yaml", "pack: ["),
         ("c.yaml", "pack: ../../c\n"),
         ("d.txt", "pack: x"),
         ("none.yaml", None),

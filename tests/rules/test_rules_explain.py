@@ -196,3 +196,28 @@ def test_what_was_known_in_part_is_said_in_words(rules: Ruleset, landing: Make, 
     told = explain(judge(rules, landing(partial=(("velocity", why),))), Kind.LANDING)
     assert section(told, "unchecked") == (said,)
     assert "Confidence 80 of 100: the share of expected facts that could be had" in section(told, "decided")
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("reserved:loopback", "Not a public address: it is the machine itself"),
+        (
+            "reserved:private",
+            "Not a public address: it is of a network of its own, such as an office's, or of a proxy in front",
+        ),
+        ("reserved:benchmark", "Not a public address: it is set aside for other uses (benchmark)"),
+    ],
+)
+def test_an_address_that_nobody_on_the_internet_has(rules: Ruleset, landing: Make, label: str, said: str) -> None:
+    told = explain(judge(rules, landing()), Kind.LANDING, network=Network(labels=(label,), kind="reserved"))
+    (line,) = section(told, "network")
+    assert line.startswith(said)
+
+
+def test_texts_read_well_whatever_number_stands_in_them() -> None:
+    """ "(1 browsers)" does not."""
+    told = {name: weight.text for name, weight in load().weights.items() if "browsers" in weight.text}
+    assert "velocity.address.landing" in told and "click.many_from_one" in told
+    for text in told.values():
+        assert "} browsers" not in text, text

@@ -121,7 +121,7 @@ def composite(when: str, extra: str = "then: {remove: [velocity.address]}", on: 
         ("kind == 'x' and true", "8:23", "mismatched input 'and'", "Write && for and."),
         ("session.landings + 1", "8:11", "yields int, not true or false", "Compare it"),
         ('velocity["adress/60"] > 1', "8:21", "adress/60 is no known counter", "Did you mean address/60?"),
-        ('"velocety" in unavailable', "8:1", "not valid YAML", "quotes"),
+        ('"velocety" in unavailable', "8:22", "text stands behind a closing quote", "quotes"),
         ("'\"velocety\" in unavailable'", "8:13", "velocety is no known fact", "Did you mean velocity?"),
         (
             ">-\n      kind == 'x'\n      && network.knd == 'y'",
@@ -181,8 +181,8 @@ def test_a_problem_shows_the_line_with_a_caret(packs: Packs) -> None:
         (composite("'true'").replace("kind: submission", "kind: page"), "page is no kind"),
         (composite("'true'").replace("prior: -3.0\n", ""), "lacks prior"),
         ("- a\n", "must be a mapping"),
-        ("pack: [", "not valid YAML"),
-        ("pack: a\x01b", "not valid YAML"),
+        ("pack: [", "a bracket or brace is opened and not closed rightly"),
+        ("pack: a\x01b", "this is not YAML"),
         ("[" * 1500, "nested too deeply"),
         ("pack: x # " + "x" * 1_000_001, "more than 1,000,000 characters"),
     ],
@@ -204,7 +204,7 @@ def test_a_missing_directory_a_wrong_ending_and_bytes_that_are_no_text_are_probl
     (own / "lead-form.yml").write_text("pack: lead-form\n")
     (own / "landing-page.yaml").write_bytes(b"\xff\xfe\x00")
     found = problems(packs(), own)
-    assert "cannot be read" in found[0]
+    assert found[0] == "local/landing-page.yaml:1:1 this line is not UTF-8 | Save the file as UTF-8."
     assert "Rename it to end in .yaml." in found[1]
 
 

@@ -54,6 +54,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"directive|version|<document start>", "a line that begins with % has a meaning of its own", "take it out"),
 )
 
+_QUOTED_AND_MORE = re.compile(r"""\s*(?:- )?[\w.-]+:\s+("[^"]*"|'[^']*')\s*[^\s#]""")
+
 
 def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[str, str]:
     """What is wrong and what to do, for an error of the reader."""
@@ -65,6 +67,8 @@ def explain(error: MarkedYAMLError, lines: Sequence[str]) -> tuple[str, str]:
     above = lines[mark.line - 1] if mark and mark.line else ""
     if "mapping values" in reason and (joined := re.match(r"\s*(?:- )?([A-Za-z_]+):[^\s/]", above)):
         return f"a space is missing behind {joined[1]}: in line {mark.line if mark else 0}", "write name: value"
+    if "expected <block end>" in reason and _QUOTED_AND_MORE.match(row):
+        return "text stands behind a closing quote", "put the whole value in quotes of the other kind"
     opened = (
         f" (opened in line {error.context_mark.line + 1})"
         if error.context_mark and error.context_mark is not mark
