@@ -18,6 +18,7 @@ from gateway.cli.common import (
     ConfigOption,
     JsonOption,
     fail,
+    in_words,
     load,
     operator_store,
     print_json,
@@ -127,7 +128,7 @@ def backtest(
     except BadChange as error:
         fail(str(error), BAD_USAGE)
     except UNUSABLE as error:
-        fail(str(error), BAD_USAGE)
+        fail(in_words(error), BAD_USAGE)
 
     async def work(opened: Store) -> Result:
         past = Past(opened, settings, reference) if reproduce else None

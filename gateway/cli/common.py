@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import getpass
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,7 +75,8 @@ def person(by: str | None) -> str:
 
 
 def print_json(value: object) -> None:
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    """In UTF-8, whatever the terminal's alphabet is: programs read it."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
 def load(path: Path | None) -> Config:

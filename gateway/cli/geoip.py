@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import subprocess
 import tempfile
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway import config as configuration
-from gateway.cli.common import BAD_USAGE, DONE, FAILED, ConfigOption, JsonOption, fail, load, print_json
+from gateway.cli.common import BAD_USAGE, DONE, FAILED, ConfigOption, JsonOption, fail, in_words, load, print_json
 from gateway.feeds.reading import open_networks
 from gateway.feeds.refresh import Outcome
 from gateway.feeds.refresh import refresh as refresh_feeds
@@ -159,6 +160,10 @@ def build(
     from geoip.builtin import pack
     from geoip.kinds import Kinds
 
+    if not out.parent.is_dir():
+        fail(f"{out}: there is no directory {out.parent}. Make it, or name another file with --out", BAD_USAGE)
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        fail(f"{out}: no file can be written there. Name another one with --out", BAD_USAGE)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
         with ExitStack() as stack:
@@ -185,7 +190,7 @@ def build(
                 progress("packing", 1.0)
                 pack(target, out, day, ATTRIBUTION, tuple(path.name for paths in files for path in paths))
     except (GeoipError, OSError) as error:
-        fail(str(error))
+        fail(in_words(error))
     told: dict[str, Any] = {**made._asdict(), "path": str(out), "date": day.isoformat(), "attribution": ATTRIBUTION}
     if as_json:
         print_json(told)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.backtest import Bar, on_store
-from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, load, print_json, say
+from gateway.cli.common import BAD_USAGE, UNUSABLE, ConfigOption, JsonOption, fail, in_words, load, print_json, say
 from gateway.cli.report import SinceOption, StoreOption, UntilOption, moment_option
 from gateway.stores.records import Store
 
@@ -53,7 +53,7 @@ def learn(
         reference = reference_for(settings)
         judges = in_force(settings, reference)
     except UNUSABLE as error:
-        fail(str(error), BAD_USAGE)
+        fail(in_words(error), BAD_USAGE)
     bar = Bar()
 
     async def work(opened: Store) -> tuple[Learned, Result | None, list[Path]]:
@@ -80,7 +80,7 @@ def learn(
     except NotWritable as error:
         fail(str(error), BAD_USAGE)
     except OSError as error:
-        fail(f"{error.filename}: it cannot be written ({error.strerror})")
+        fail(in_words(error))
     if as_json:
         told: dict[str, Any] = learned.as_json()
         print_json(

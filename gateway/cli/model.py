@@ -119,6 +119,13 @@ def compare(
     places = _places(settings, site, kind)
     if len(places) != 1:
         fail("Say which model: --site and --kind.", BAD_USAGE)
+    from rules import loader
+    from rules.problems import RulesError
+
+    try:
+        ruleset = loader.load(local_dir=settings.rules_path)
+    except RulesError as error:
+        fail(str(error), BAD_USAGE)
     shelf = open_shelf(settings, *places[0])
     try:
         standing = shelf.standing()
@@ -135,9 +142,6 @@ def compare(
         fail(str(error))
     from gateway.models.collect import labelled
     from gateway.models.compare import compare as of_two
-    from rules import loader
-
-    ruleset = loader.load(local_dir=settings.rules_path)
 
     async def work(store: Store) -> Comparison:
         labels = await labelled(store, now_us() - LABELS_OF_DAYS * DAY_US)

@@ -60,7 +60,8 @@ def _period(first: int | None, last: int | None) -> str:
     """The time that was asked for."""
     since, until = (None if at is None else datetime.fromtimestamp(at / 1_000_000, UTC) for at in (first, last))
     told = [f"{word} {at:%Y-%m-%d %H:%M} UTC" for word, at in (("from", since), ("until", until)) if at is not None]
-    return " ".join(told).capitalize().replace("utc", "UTC") or "All that is recorded"
+    words = " ".join(told)
+    return words[:1].upper() + words[1:] or "All that is recorded"
 
 
 def _now() -> str:

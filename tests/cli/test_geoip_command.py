@@ -148,3 +148,17 @@ def test_examples_of_the_documentation_are_settings(place: Path) -> None:
         assert YAML(typ="safe").load(block).keys() == {"geoip"}
         config = parse(SITE + block, base=place)
         assert config.geoip.feeds or len(config.databases) == 3
+
+
+def test_build_looks_at_the_place_before_it_fetches(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "bin").mkdir()
+    (place / "bin" / "npm").write_text(f"#!/bin/sh\n: > {place}/fetched\nexit 1\n")
+    (place / "bin" / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(place / "bin"))
+    code, _, error = run("build", "--out", "none/networks.mmdb")
+    assert (code, error) == (
+        2, "none/networks.mmdb: there is no directory none. Make it, or name another file with --out\n",
+    )  # fmt: skip
+    assert run("build", "--out", "bin")[::2] == (2, "bin: no file can be written there. Name another one with --out\n")
+    assert not (place / "fetched").exists()
+    assert run("build")[0] == 1 and (place / "fetched").exists()
