@@ -163,13 +163,13 @@ def detect(obs: Observation, ref: Reference) -> Iterator[Signal]:
 
 def _form(obs: Observation) -> Iterator[Signal]:
     """The form against its own past: far more is sent than usual, by visitors of whom far fewer ever fetched parts of a page, or saw a second one. A
-    lead of a visitor who did has nothing of the flood."""
+    lead of a visitor who did, or of whom that is not known, has nothing of the flood."""
     journey = obs.journey
     if not isinstance(journey, Journey):
         return
     for cell in obs.campaign.cells if isinstance(obs.campaign, Campaign) else ():
         found = flood(cell)
-        if found is None or (journey.second is not False if cell.deep else journey.assets > 0):
+        if found is None or (journey.second is not False if cell.deep else journey.assets != 0):
             continue
         yield Signal(
             "campaign.form_flood",

@@ -30,9 +30,10 @@ _SPAM = re.compile(
 )
 
 _ROW = re.compile(
-    r"(?:blogs?|malls?|sale|goods|outlet|traffic|seo)[0-9]*\.(?:top|xyz|online|site|club)$|(?:shop|store)[0-9]*\.xyz$"
+    r"(?:blogs?|(?<!\bs)malls?|(?<!whole)(?<!re)sale|goods|outlet|traffic|(?<![aeiou])seo)[0-9]*"
+    r"\.(?:top|xyz|online|site|club)$|(?:shop|store)[0-9]*\.xyz$"
 )
-"""Domains registered in rows to be sent as referrers: a first name and "blog", syllables and "sale"."""
+"""Domains registered in rows to be sent as referrers: a first name and "blog", syllables and "sale". Not "small", "museo", "wholesale"."""
 
 _ROW_STRENGTH = 0.5  # somebody may have a real shop or blog of such a name
 

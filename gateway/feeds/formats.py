@@ -116,11 +116,15 @@ def parsed(written: str) -> Iterable[Network]:
         ends = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
         if ends[0].version != ends[1].version:
             raise ValueError("from an IPv4 address to an IPv6 one")
-        return ipaddress.summarize_address_range(*ends)
-    network = ipaddress.ip_network(written, strict=False)
-    if network.version == 6 and network.subnet_of(_MAPPED):  # visitors are looked up by the IPv4 address
-        network = ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
-    return (network,)
+        return map(_plain, ipaddress.summarize_address_range(*ends))
+    return (_plain(ipaddress.ip_network(written, strict=False)),)
+
+
+def _plain(network: Network) -> Network:
+    """An IPv4 network written as an IPv6 one as what it is: visitors are looked up by the IPv4 address."""
+    if network.version == 6 and network.subnet_of(_MAPPED):
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
 
 
 def _json(text: str) -> list[Network]:

@@ -57,6 +57,19 @@ def found(
     return {signal.id: signal.evidence for signal in detect(obs, ref)}
 
 
+def strength(each: Cell, journey: Journey) -> float:
+    """Of the one signal of a form post."""
+    unknown = Unavailable("test")
+    (signal,) = detect(
+        Observation(
+            Kind.SUBMISSION, "acme", 0, Page("acme.example", "/offer"), unknown, Request("POST", "/offer", ()), unknown, unknown,
+            campaign=Campaign((each,)), journey=journey,
+        ),
+        REF,
+    )  # fmt: skip
+    return signal.strength
+
+
 def test_a_flood_is_many_clicks_that_go_nowhere() -> None:
     assert flood(cell()) == pytest.approx(1 - 90 / 610)
     told = found(cell(), cell(name="publisher x", engaged=300))
@@ -141,7 +154,9 @@ def test_a_form_post_is_told_of_its_form_only() -> None:
     }
 
 
-@pytest.mark.parametrize(("journey", "told"), [(Journey(3, 950), False), (Journey(-1, 950), True), (None, False)])
+@pytest.mark.parametrize(
+    ("journey", "told"), [(Journey(3, 950), False), (Journey(0, 950), True), (Journey(-1, 950), False), (None, False)]
+)
 def test_who_fetched_the_page_is_none_of_those_who_flood_the_form(journey: Journey | None, told: bool) -> None:
     assert ("campaign.form_flood" in found(FORM, kind=Kind.SUBMISSION, journey=journey)) is told
 
@@ -152,7 +167,23 @@ def test_forms_of_visitors_who_see_one_page_only(second: bool | None, told: bool
     signals = found(deep, kind=Kind.SUBMISSION, journey=Journey(5, 950, second=second))
     assert ("campaign.form_flood" in signals) is told
     assert not told or signals["campaign.form_flood"][1] == "2 % of those who send it saw a second page"
-    assert 0 < ONE_PAGE < 1
+
+
+def test_one_page_only_speaks_less_than_a_page_of_which_nothing_was_fetched() -> None:
+    shares = {
+        "name": "form quote",
+        "clicks": 90,
+        "usual": 4,
+        "spread": 2,
+        "engaged": 20,
+        "engaged_usual": 420,
+        "followed": 90,
+    }
+    journey = Journey(0, 950, second=False)
+    assert strength(cell(**shares, deep=True), journey) == pytest.approx(
+        ONE_PAGE * strength(cell(**shares), journey), abs=0.001
+    )
+    assert ONE_PAGE < 1
 
 
 def test_many_forms_of_people_are_no_flood() -> None:

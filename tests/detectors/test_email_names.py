@@ -52,6 +52,13 @@ def test_names(domain: str, says: str) -> None:
         ("novareltis.cfd", ("", "cfd", 1.0)),
         ("mailku.cfd", ("mail", "cfd", 1.0)),  # the word says more than the ending
         ("ismail-yapi.com", None),  # a family name
+        ("esmaili-group.com", None),
+        ("smail.net", None),
+        ("jamail.com", None),
+        ("garage-mailloux.com", None),
+        ("mailhot.info", None),
+        ("emailschilder-weber.com", None),  # enamel
+        ("smailora.click", ("mail", "click", 1.0)),
         ("daily-mail.news", None),
         ("lgflmail.org", None),  # schools and clubs have mail servers of their own below it
         ("nabomail.de", None),  # no country's ending

@@ -29,6 +29,12 @@ CHROME = (
         ("https://keller-shop.online/", []),  # real shops are there
         ("https://annasblog.com/", []),
         ("https://wholesale.xyz.example/", []),
+        ("https://museo.online/", []),  # museums, walks and wishes, no search engines
+        ("https://paseos-y-deseo.club/", []),
+        ("https://small.club/", []),
+        ("https://www.stay-small.online/", []),
+        ("https://roof-wholesale.online/", []),
+        ("http://oblismall.xyz/", [("referrer.spam", ("oblismall.xyz",))]),
         ("1' or 1=1", [("referrer.malformed", ())]),
         ("http://user:secret@host.example/", [("referrer.malformed", ())]),
         ("-", [("referrer.malformed", ())]),
