@@ -1,10 +1,9 @@
-"""Commands: serve, init, check, explain, replay, leads, db."""
+"""The `leadgate` command: what it is made of, and the commands that have no file of their own."""
 
 from __future__ import annotations
 
 import io
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -193,6 +192,5 @@ def explain(
 def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            with suppress(OSError):  # what it leads to was exchanged below it; then it stays as it was
-                stream.reconfigure(errors="backslashreplace")  # a terminal of another alphabet shows what it can
+            stream.reconfigure(errors="backslashreplace")  # a terminal of another alphabet shows what it can
     app()

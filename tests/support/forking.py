@@ -175,6 +175,9 @@ def _run(arguments: list[str], output: int, errors: int, more: Mapping[str, str]
         os.dup2(errors, 2)
         os.close(output)
         os.close(errors)
+        # What led to the forking process's own ends; a program's are made like this, when it starts.
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         os.environ.update(more)
         sys.argv = ["leadgate", *arguments]
         main()
