@@ -79,6 +79,26 @@ def print_json(value: object) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
+def writable(page: Path | None) -> None:
+    """Fails now, not after an hour of reading, where the page cannot be written. Leaves no empty one behind."""
+    if page is None:
+        return
+    try:
+        there = page.exists()
+        page.open("a").close()
+        if not there:
+            page.unlink()
+    except OSError as error:
+        fail(f"{page}: it cannot be written ({error.strerror})", BAD_USAGE)
+
+
+def write_page(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        fail(f"{path}: it cannot be written ({error.strerror})")
+
+
 def load(path: Path | None) -> Config:
     """The settings, or exit code 2 with every problem named."""
     try:

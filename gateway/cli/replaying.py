@@ -11,7 +11,19 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from gateway.cli.common import BAD_USAGE, DONE, FAILED, UNUSABLE, JsonOption, fail, in_words, load, print_json
+from gateway.cli.common import (
+    BAD_USAGE,
+    DONE,
+    FAILED,
+    UNUSABLE,
+    JsonOption,
+    fail,
+    in_words,
+    load,
+    print_json,
+    writable,
+    write_page,
+)
 from gateway.replay import report, session
 from gateway.replay.files import BadUsage, LogFile
 from gateway.replay.progress import Progress
@@ -83,15 +95,14 @@ def replay(
     except (BadUsage, BadStore) as error:
         fail(str(error), BAD_USAGE)
     settings = None if config is None else load(config)
+    writable(html)
     with ExitStack() as stack:
         table = None
         try:
             if csv is not None:
                 table = FlaggedCsv(stack.enter_context(csv.open("w", encoding=ENCODING, newline="")))
-            if html is not None:
-                html.open("a").close()  # fail now, not after an hour of reading
         except OSError as error:
-            fail(f"{error.filename}: it cannot be written ({error.strerror})", BAD_USAGE)
+            fail(f"{csv}: it cannot be written ({error.strerror})", BAD_USAGE)
         progress = stack.enter_context(Progress(sum(log.size for log in logs)))
         try:
             done = session.run(
@@ -110,10 +121,7 @@ def replay(
             fail("stopped; what was judged so far is in the store, and a second run adds only what is missing")
     written = {"csv": csv, "html": html}
     if html is not None:
-        try:
-            html.write_text(report.page(done, full_addresses=full_addresses), encoding="utf-8")
-        except OSError as error:
-            fail(f"{html}: it cannot be written ({error.strerror})")
+        write_page(html, report.page(done, full_addresses=full_addresses))
     if as_json:
         print_json(report.as_json(done))
     else:

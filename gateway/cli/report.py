@@ -11,7 +11,17 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from gateway.cli.common import BAD_USAGE, ConfigOption, JsonOption, fail, print_json, say, with_store
+from gateway.cli.common import (
+    BAD_USAGE,
+    ConfigOption,
+    JsonOption,
+    fail,
+    print_json,
+    say,
+    with_store,
+    writable,
+    write_page,
+)
 from gateway.cli.replaying import with_replay_store
 from gateway.console.labels import as_json as estimates
 from gateway.labels.holdouts import ByForm, in_words, measured
@@ -40,22 +50,6 @@ def moment_option(name: str, text: str | None) -> int | None:
         fail(f'--{name}: "{text}" is no time; write 2026-11-22 or 2026-11-22T09:30:00Z', BAD_USAGE)
 
 
-def _writable(html: Path | None) -> None:
-    """Fail now, not after an hour of reading."""
-    try:
-        if html is not None:
-            html.open("a").close()
-    except OSError as error:
-        fail(f"{html}: it cannot be written ({error.strerror})", BAD_USAGE)
-
-
-def _write(html: Path, page: str) -> None:
-    try:
-        html.write_text(page, encoding="utf-8")
-    except OSError as error:
-        fail(f"{html}: it cannot be written ({error.strerror})")
-
-
 def _period(first: int | None, last: int | None) -> str:
     """The time that was asked for."""
     since, until = (None if at is None else datetime.fromtimestamp(at / 1_000_000, UTC) for at in (first, last))
@@ -81,7 +75,7 @@ def false_positives(
     from gateway.reports import holdouts_page  # the templates are loaded for a page only
 
     first, last = moment_option("since", since), moment_option("until", until)
-    _writable(html)
+    writable(html)
 
     async def read(opened: Store) -> ByForm:
         return await measured(opened, first, last)
@@ -89,7 +83,7 @@ def false_positives(
     found = with_replay_store(store, read) if store is not None else with_store(config, read)
     if html is not None:
         bounded = first is not None or last is not None
-        _write(html, holdouts_page.render(found, _period(first, last), _now(), bounded=bounded))
+        write_page(html, holdouts_page.render(found, _period(first, last), _now(), bounded=bounded))
     if as_json:
         print_json(estimates(found))
         return
@@ -119,7 +113,7 @@ def campaigns(
     from gateway.learning import campaigns_page
 
     where = RecordFilter(site=site, since=moment_option("since", since), until=moment_option("until", until))
-    _writable(html)
+    writable(html)
     columns = SpinnerColumn(), TextColumn("{task.completed:,} records")
     progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     task = progress.add_task("reading", total=None)
@@ -130,7 +124,7 @@ def campaigns(
 
     found = with_replay_store(store, read) if store is not None else with_store(config, read)
     if html is not None:
-        _write(html, campaigns_page.render(found, site or "All sites", _period(where.since, where.until), _now()))
+        write_page(html, campaigns_page.render(found, site or "All sites", _period(where.since, where.until), _now()))
     if as_json:
         print_json(counted.as_json(found))
         return

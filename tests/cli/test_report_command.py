@@ -40,3 +40,19 @@ def test_a_page_that_cannot_be_written_is_told_at_once(tmp_path: Path, name: str
     done = CliRunner().invoke(app, ["report", name, "--store", "not-even-there.db", "--html", str(page)])
     assert done.exit_code == 2
     assert done.output == f"{page}: it cannot be written (No such file or directory)\n"
+
+
+@pytest.mark.parametrize("words", [["report", "campaigns"], ["report", "false-positives"], ["replay", "access.log"]])
+def test_a_command_that_fails_leaves_no_empty_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "access.log").write_text(LINE.format(1))
+    words = [*words, "--store", "none/r.db", "--html", "page.html"]
+    (tmp_path / "none").write_text("a file where a directory should be")
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code != 0
+    assert not (tmp_path / "page.html").exists()
+    (tmp_path / "page.html").write_text("of yesterday")
+    assert CliRunner().invoke(app, words).exit_code != 0
+    assert (tmp_path / "page.html").read_text() == "of yesterday"
