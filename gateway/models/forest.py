@@ -43,12 +43,10 @@ class Forest:
     sample: int
 
 
-def grow(rows: Rows, features: tuple[Feature, ...]) -> tuple[IsolationForest, Forest]:
+def grow(rows: Rows, features: tuple[Feature, ...]) -> IsolationForest:
     """rows: n by features, as people read the values, without gaps, already cut to their suspicious side. Needs at least two."""
-    grown_on = inputs(rows, features)
     fitted = IsolationForest(n_estimators=TREES, max_samples=min(SAMPLE, len(rows)), random_state=SEED, n_jobs=1)
-    fitted.fit(grown_on)
-    return fitted, export(fitted, features)
+    return fitted.fit(inputs(rows, features))
 
 
 def scaled(rows: Rows, features: tuple[Feature, ...]) -> Rows:

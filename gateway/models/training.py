@@ -16,7 +16,7 @@ from detectors.anomaly.features import SCHEMA, Feature
 from detectors.anomaly.model import FORMAT, MOST_REFERENCE, QUANTILES, Bins, Description, Direction
 from detectors.data_files import load
 from detectors.observation import Kind
-from gateway.models.forest import SEED, Forest, Rows, grow, inputs, scaled
+from gateway.models.forest import SEED, Forest, Rows, export, grow, inputs, scaled
 
 HELD_BACK = 0.2
 """Share of the traffic, its newest, that a model is compared with and not trained on."""
@@ -99,10 +99,11 @@ def train(traffic: Traffic, now: int) -> Trained:
     cut = one_sided(fill(learned, median), median, features)
     kept = np.arange(len(cut))
     for _ in range(PASSES - 1):
-        earlier, _ = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
+        earlier = grow(np.concatenate([cut[kept], imagined(cut[kept], median, features)]), features)
         kept = np.argsort(score(earlier, cut, features), kind="stable")[: max(2, len(cut) - int(len(cut) * TRIMMED))]
     beyond = imagined(cut[kept], median, features)
-    fitted, forest = grow(np.concatenate([cut[kept], beyond]), features)
+    fitted = grow(np.concatenate([cut[kept], beyond]), features)
+    forest = export(fitted, features)
     usual = learned[kept]
     draft = Trained(_describe(traffic, now, forest, usual, learned, median, at), forest.onnx, fitted, median)
     reference = without_programs(np.sort(draft.scores(compared)), score(fitted, beyond, features))

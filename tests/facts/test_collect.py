@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from servers import free_port
 
-from detectors.behaviour import Company
+from detectors.behaviour import Company, Journey
 from detectors.observation import (
     Click,
     Client,
@@ -332,6 +332,14 @@ async def test_nothing_is_said_to_be_here_for_the_first_time_where_that_is_not_k
     assert isinstance(landing, Click) and landing.seen == 0
     assert isinstance(lead.token, RenderToken) and (lead.token.uses, lead.token.age_ms) == (0, 8000)
     assert lead.duplicate == Duplicate(0, 0, 0)
+
+
+@pytest.mark.parametrize(("letters", "second"), [(b"P", None), (b"z", False)])
+async def test_a_second_page_that_may_have_been_missed_is_not_called_missing(
+    letters: bytes, second: bool | None
+) -> None:
+    journey = (await Facts(hot=Half(of(letters))).gather(submission())).journey
+    assert isinstance(journey, Journey) and journey.second is second
 
 
 async def test_what_was_seen_is_said_where_there_may_have_been_more() -> None:
