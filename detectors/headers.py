@@ -55,6 +55,8 @@ _SCRIPT_DESTINATIONS = frozenset(
 )
 _SAFARI_NEVER = frozenset({"host", "user-agent"})
 """Spellings of HTTP/2 that libraries keep on HTTP/1.1. Safari, and whatever else on iOS sends through the system, writes them with capitals there."""
+_SAFARI_STRENGTH = 0.5
+"""No program that looks into the traffic of a Mac on its way was recorded, and such a one may spell names anew."""
 _FULL_Q = re.compile(r";\s*q=1(?:\.0{1,3})?\s*(?:,|$)")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*")
 
@@ -115,7 +117,7 @@ def _library(obs: Observation) -> Iterator[Signal]:
 def _order(request: Request, browser: Browser, ref: Reference) -> Iterator[Signal]:
     if browser.family == "safari":  # its orders are not recorded, its spelling of these two is that of every version
         for name in [name for name, _ in request.headers if name in _SAFARI_NEVER][:1]:
-            yield Signal("header.case", (name,))
+            yield Signal("header.case", (name,), _SAFARI_STRENGTH)
         return
     page = "upgrade-insecure-requests" in request.first
     situation = "script" if not page else "post" if request.method == "POST" else "get"

@@ -215,6 +215,8 @@ CASES = [
     ("name-from-elsewhere", "submission", ("name.gibberish", "phone.network_country"), {}, True),
     ("name-from-elsewhere", "submission", ("name.gibberish", "text.language"), {}, True),
     ("name-from-elsewhere", "submission", ("name.gibberish", "phone.invalid"), {}, False),
+    ("pointer-led-along", "submission", ("pointer.full_stop", "pointer.straight"), {}, True),
+    ("pointer-led-along", "submission", ("pointer.full_stop", "pointer.even_steps"), {}, False),
     ("post-without-page", "submission", ("token.missing",), {"session": Session("derived", "ab", 0, 0, 1)}, False),
     ("post-without-page", "submission", ("token.missing", "network.hosting"), {"session": None}, False),
     (
