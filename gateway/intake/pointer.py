@@ -6,10 +6,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from statistics import fmean, median, pstdev
+from statistics import median
 
 from detectors.behaviour import Pointer
-from gateway.intake.pointer_movements import PAUSE_MS, Event, Place, movements_of
+from gateway.intake.pointer_movements import PAUSE_MS, Event, Place, movements_of, spread
 
 MAX_EVENTS = 2_000
 """More are not read: half a minute of movement, while the numbers settle within a second or two."""
@@ -114,9 +114,8 @@ def _hold(events: Sequence[Event]) -> int:
 
 
 def _spread(values: Sequence[float]) -> int:
-    """Standard deviation divided by the mean; 0 where there is nothing to tell, at most 100,000."""
-    mean = fmean(values) if values else 0.0
-    return min(100_000, round(1000 * pstdev(values) / mean)) if mean > 0 else 0
+    """In thousandths, at most 100,000."""
+    return min(100_000, round(1000 * spread(values)))
 
 
 def _share(part: int, whole: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from statistics import fmean, median, median_high, median_low, pstdev
+from statistics import fmean, median, median_high, median_low
 from typing import NamedTuple
 
 PAUSE_MS = 100.0
@@ -74,7 +74,7 @@ def movements_of(events: Sequence[Event]) -> Movements:
         free=len(found),
         arrivals=len(arrived),
         arrival_speed=round(1000 * median_low([_last_speed(movement) for movement in arrived])) if enough else -1,
-        arrival_spread=round(1000 * median_high([_spread([x for x in one.lengths if x]) for one in arrived]))
+        arrival_spread=round(1000 * median_high([spread([x for x in one.lengths if x]) for one in arrived]))
         if enough
         else -1,
         oblique=len(off),
@@ -130,6 +130,7 @@ def _off_line(movement: _Movement) -> float:
     return max(abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / way for _, x, y in movement.places)
 
 
-def _spread(values: Sequence[float]) -> float:
+def spread(values: Sequence[float]) -> float:
+    """Standard deviation divided by the mean; 0 where there is nothing to tell. `statistics.pstdev` is exact, and takes six times as long."""
     mean = fmean(values) if values else 0.0
-    return pstdev(values) / mean if mean > 0 else 0.0
+    return math.sqrt(fmean([(value - mean) ** 2 for value in values])) / mean if mean > 0 else 0.0
