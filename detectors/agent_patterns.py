@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, NamedTuple, Self
 
@@ -55,6 +55,7 @@ class Agents:
         self.declared: Callable[[str], Declared] = lru_cache(maxsize=CACHE_SIZE)(self._declared)
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         return cls(*load("agents.yaml"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, Self
 
 from detectors.data_files import load
@@ -57,6 +57,7 @@ class HeaderOrders:
         """`check(family, situation, names) -> Findings`, see `_check`; remembers the last 4,096."""
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         (recorded, first), (older, second) = load("header_orders.yaml"), load("header_orders_older.yaml")
         table = {family: dict(rows) for family, rows in recorded.items()}

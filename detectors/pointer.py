@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from detectors.behaviour import Pointer
@@ -45,6 +46,7 @@ class PointerLimits:
         return cls(**table, content_hash=hashlib.sha256(repr(sorted(table.items())).encode()).hexdigest())
 
     @classmethod
+    @cache
     def builtin(cls) -> Self:
         return cls.build(load("pointer_limits.yaml")[0])
 
