@@ -67,14 +67,13 @@ def class_of(counts: Classes, ivt: Ivt) -> int:
     return {Ivt.VALID: counts.valid, Ivt.GIVT: counts.givt, Ivt.SIVT: counts.sivt, Ivt.UNDECIDED: counts.undecided}[ivt]
 
 
-def parts(counts: Classes, whole: int | None = None) -> list[dict[str, Any]]:
-    """Pieces of a horizontal bar, in hundredths of `whole` (its own views if None)."""
-    whole = counts.views if whole is None else whole
+def parts(counts: Classes) -> list[dict[str, Any]]:
+    """Pieces of a horizontal bar, in hundredths of the page views."""
     at, found = 0.0, []
     for ivt in CLASSES:
         count = class_of(counts, ivt)
         if count:
-            width = 100 * count / whole
+            width = 100 * count / counts.views
             found.append(
                 {"key": ivt.value, "x": f"{at:.2f}", "width": f"{width:.2f}", "count": count, "name": CLASS_WORDS[ivt]}
             )
